@@ -1,0 +1,75 @@
+# The few commands a contributor needs; `make help` lists them. The build server runs the same ones (.ci/run).
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PROFILE ?= release
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+BUILT := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/latchkey
+GENERATED := schema.graphql docs/errors.md docs/configuration.md
+LATCHKEY := cargo run --locked --quiet --
+
+.PHONY: run test test-rust conformance check check-code check-dependencies check-generated generate bench help
+
+run: ## build the server and start it (PROFILE=dev for a quick build)
+	cargo build --locked --profile "$(PROFILE)" --bin latchkey
+	@mkdir -p bin && ln -sfn "$$(realpath "$(BUILT)")" bin/latchkey
+	exec bin/latchkey serve
+
+test: test-rust conformance ## run every test
+
+test-rust: ## run the Rust tests on SQLite, then on a PostgreSQL of their own
+	env -u TEST_POSTGRES_URL cargo test --locked --workspace
+	tests/with-postgres cargo test --locked --test it
+
+conformance: ## run stock client libraries against the server
+	cargo build --locked --bin latchkey
+	conformance/run
+
+check: check-code check-dependencies check-generated ## check format, lints, documentation, dependencies and generated files
+
+check-code:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+check-dependencies:
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny --version '^0.20.2'
+	cargo fetch --locked
+	cargo deny --offline check --hide-inclusion-graph bans licenses sources
+	@if timeout 20 cargo deny fetch db </dev/null; then \
+		cargo deny --offline check advisories; \
+	else \
+		echo "NOTE: advisories were NOT checked: the advisory database could not be fetched within 20 s"; \
+	fi
+
+# Compares with copies, not with the last commit, so that it also tells the truth in the middle of a change.
+check-generated:
+	@before="$$(mktemp -d)"; trap 'rm -rf "$$before"' EXIT; \
+	for file in $(GENERATED); do \
+		mkdir -p "$$before/$$(dirname "$$file")"; \
+		if [ -e "$$file" ]; then cp "$$file" "$$before/$$file"; fi; \
+	done; \
+	$(MAKE) --no-print-directory generate; \
+	stale=""; \
+	for file in $(GENERATED); do \
+		cmp -s "$$before/$$file" "$$file" || stale="$$stale $$file"; \
+	done; \
+	if [ -n "$$stale" ]; then \
+		echo "ERROR: out of date, now written anew, to be committed:$$stale" >&2; exit 1; \
+	fi
+
+# The files move into place only after all three were written: one that fails leaves the old ones as they were.
+generate: ## write schema.graphql and the generated pages of docs/
+	@mkdir -p docs "$(TARGET_DIR)/generated/docs"
+	$(LATCHKEY) schema > "$(TARGET_DIR)/generated/schema.graphql"
+	$(LATCHKEY) docs errors > "$(TARGET_DIR)/generated/docs/errors.md"
+	$(LATCHKEY) docs configuration > "$(TARGET_DIR)/generated/docs/configuration.md"
+	@for file in $(GENERATED); do mv "$(TARGET_DIR)/generated/$$file" "$$file"; done
+
+bench: ## measure the token endpoint against a bare floor
+	cargo bench --locked --profile "$(PROFILE)" --bench exchange
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile

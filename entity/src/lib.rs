@@ -1,0 +1,37 @@
+//! The rows: one file a table or view, columns only, no behaviour. Ids and instants have types of their own here, because
+//! the rows are the lowest place that uses them.
+
+pub mod account;
+pub mod account_scope;
+pub mod activity;
+pub mod api;
+pub mod api_key;
+pub mod data_key;
+pub mod effective_scope;
+pub mod group;
+pub mod group_member;
+pub mod group_role;
+pub mod id;
+pub mod key_grant;
+pub mod key_role;
+pub mod key_scope;
+pub mod key_secret;
+pub mod role;
+pub mod role_grant;
+pub mod role_scope;
+pub mod rollup;
+pub mod scope;
+pub mod secret_hash;
+pub mod service_account;
+pub mod settings;
+pub mod signing_key;
+pub mod timestamp;
+pub mod user;
+pub mod user_role;
+
+pub use id::{
+    AccountId, ActivityId, ApiId, GlobalId, GroupId, KeyId, ObjectKind, ParseIdError, RoleId, ScopeId,
+    SecretId, ServiceAccountId, SigningKeyId, UserId,
+};
+pub use secret_hash::SecretHash;
+pub use timestamp::Timestamp;

@@ -1,0 +1,164 @@
+//! What every installation starts with: Latchkey's own scopes, and the roles made of them.
+
+use entity::scope::ScopeKind;
+
+pub const KEYS_USE: &str = "keys:use";
+pub const KEYS_READ: &str = "keys:read";
+pub const KEYS_WRITE: &str = "keys:write";
+pub const KEYS_READ_ANY: &str = "keys:read:any";
+pub const KEYS_WRITE_ANY: &str = "keys:write:any";
+pub const KEYS_CREATE_ANY: &str = "keys:create:any";
+pub const ROLES_READ: &str = "roles:read";
+pub const SCOPES_READ: &str = "scopes:read";
+pub const ACTIVITY_READ: &str = "activity:read";
+pub const ACTIVITY_READ_ANY: &str = "activity:read:any";
+
+/// The name of the service account that owns keys made by the command without an owner.
+pub const OPERATOR_ACCOUNT: &str = "operator";
+/// The name of the role that grants everything, now and in future.
+pub const ADMIN_ROLE: &str = "admin";
+
+/// A scope of Latchkey's own API.
+#[derive(Clone, Copy, Debug)]
+pub struct BuiltInScope {
+    pub name: &'static str,
+    pub kind: ScopeKind,
+    pub description: &'static str,
+}
+
+const fn read(name: &'static str, description: &'static str) -> BuiltInScope {
+    BuiltInScope {
+        name,
+        kind: ScopeKind::Read,
+        description,
+    }
+}
+
+const fn write(name: &'static str, description: &'static str) -> BuiltInScope {
+    BuiltInScope {
+        name,
+        kind: ScopeKind::Write,
+        description,
+    }
+}
+
+/// Latchkey's own scopes.
+pub const SCOPES: [BuiltInScope; 21] = [
+    read(KEYS_USE, "Use API keys that belong to oneself"),
+    read(KEYS_READ, "See one's own API keys"),
+    write(KEYS_WRITE, "Create, change, rotate and delete one's own API keys"),
+    read(KEYS_READ_ANY, "See everybody's API keys"),
+    write(KEYS_WRITE_ANY, "Change, rotate and delete everybody's API keys"),
+    write(KEYS_CREATE_ANY, "Create API keys for others"),
+    read("users:read", "See users"),
+    write("users:write", "Create, change and deactivate users"),
+    read("service-accounts:read", "See service accounts"),
+    write(
+        "service-accounts:write",
+        "Create, change and delete service accounts",
+    ),
+    read("groups:read", "See groups and their members"),
+    write(
+        "groups:write",
+        "Create, change and delete groups, and choose their members",
+    ),
+    read(ROLES_READ, "See roles and the scopes they grant"),
+    write("roles:write", "Create, change and delete roles"),
+    read(SCOPES_READ, "See APIs and their scopes"),
+    write("scopes:write", "Create, change and delete APIs and their scopes"),
+    read(ACTIVITY_READ, "See and export activity that concerns oneself"),
+    read(ACTIVITY_READ_ANY, "See and export everybody's activity"),
+    read("settings:read", "See the settings"),
+    write("settings:write", "Change the settings"),
+    read("tokens:introspect", "Ask whether an access token is valid"),
+];
+
+/// A role that every installation has.
+#[derive(Clone, Copy, Debug)]
+pub struct BuiltInRole {
+    pub name: &'static str,
+    pub description: &'static str,
+    pub grants: Grants,
+}
+
+/// What a built-in role grants.
+#[derive(Clone, Copy, Debug)]
+pub enum Grants {
+    /// Every scope of every API, now and in future.
+    Everything,
+    /// These scopes.
+    These(&'static [&'static str]),
+    /// Every scope of Latchkey's own API whose name ends in `:read` or `:read:any`.
+    EveryRead,
+}
+
+impl Grants {
+    /// The names of Latchkey's own scopes that it grants; an all-scopes role needs none spelled out.
+    pub fn names(self) -> Vec<&'static str> {
+        match self {
+            Self::Everything => Vec::new(),
+            Self::These(names) => names.to_vec(),
+            Self::EveryRead => SCOPES
+                .iter()
+                .map(|scope| scope.name)
+                .filter(|name| name.ends_with(":read") || name.ends_with(":read:any"))
+                .collect(),
+        }
+    }
+}
+
+/// The built-in roles.
+pub const ROLES: [BuiltInRole; 5] = [
+    BuiltInRole {
+        name: ADMIN_ROLE,
+        description: "Everything, now and in future",
+        grants: Grants::Everything,
+    },
+    BuiltInRole {
+        name: "key-manager",
+        description: "Everybody's API keys, and seeing who owns them",
+        grants: Grants::These(&[
+            KEYS_USE,
+            KEYS_READ,
+            KEYS_WRITE,
+            ROLES_READ,
+            SCOPES_READ,
+            ACTIVITY_READ,
+            KEYS_READ_ANY,
+            KEYS_WRITE_ANY,
+            KEYS_CREATE_ANY,
+            "users:read",
+            "groups:read",
+        ]),
+    },
+    BuiltInRole {
+        name: "analyst",
+        description: "One's own API keys, and everybody's activity",
+        grants: Grants::These(&[
+            KEYS_USE,
+            KEYS_READ,
+            KEYS_WRITE,
+            ROLES_READ,
+            SCOPES_READ,
+            ACTIVITY_READ,
+            ACTIVITY_READ_ANY,
+        ]),
+    },
+    BuiltInRole {
+        name: "auditor",
+        description: "Seeing everything, changing nothing",
+        grants: Grants::EveryRead,
+    },
+    BuiltInRole {
+        name: "member",
+        description: "One's own API keys and activity",
+        grants: Grants::These(&[
+            KEYS_USE,
+            KEYS_READ,
+            KEYS_WRITE,
+            ROLES_READ,
+            SCOPES_READ,
+            ACTIVITY_READ,
+        ]),
+    },
+];

@@ -1,0 +1,13 @@
+//! Who may do what. Pure: no I/O, no clock; readable by somebody who does not program.
+
+mod action;
+pub mod builtin;
+mod caller;
+pub mod policy;
+mod reach;
+mod scopes;
+
+pub use action::Action;
+pub use caller::{Caller, Machine};
+pub use reach::{OwnRows, Reach, Rows};
+pub use scopes::Scopes;

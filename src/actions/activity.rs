@@ -1,0 +1,26 @@
+//! Reading the activity log.
+
+use entity::{ActivityId, activity};
+
+use crate::access::Action;
+use crate::context::Context;
+use crate::error::Result;
+use crate::store::page::{ForeignCursor, Page, PageRequest};
+use crate::store::{Reached, activity as log};
+
+pub use crate::store::activity::ActivityFilter;
+
+/// Events, newest first.
+pub async fn list(
+    cx: &Context,
+    filter: &ActivityFilter,
+    request: &PageRequest,
+) -> Result<Result<Page<Reached<activity::Model>>, ForeignCursor>> {
+    let reach = cx.may(Action::ViewActivity)?;
+    log::list(cx.app.db.reader(), &reach, filter, request).await
+}
+
+pub async fn find(cx: &Context, id: ActivityId) -> Result<Option<Reached<activity::Model>>> {
+    let reach = cx.may(Action::ViewActivity)?;
+    log::find(cx.app.db.reader(), &reach, id).await
+}

@@ -1,0 +1,110 @@
+//! Enabling, disabling and deleting, of one key or many: one transaction, one statement, one log row for each key.
+
+use std::collections::HashSet;
+
+use entity::KeyId;
+use entity::activity::ActivityKind;
+use entity::api_key::KeyState;
+
+use super::{Changed, Key};
+use crate::access::{Action, Reach};
+use crate::context::Context;
+use crate::error::{Result, UserError, UserErrorCode};
+use crate::store::Tx;
+use crate::store::activity::Event;
+use crate::store::keys::{self, StateChange};
+
+const MAX_SELECTION: usize = 1000;
+
+/// The keys that a change is for, each once.
+#[derive(Clone, Debug)]
+pub struct Selection(Vec<KeyId>);
+
+impl Selection {
+    pub fn of(ids: impl IntoIterator<Item = KeyId>) -> Result<Self, UserError> {
+        let mut seen = HashSet::new();
+        let ids: Vec<KeyId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
+        if ids.len() > MAX_SELECTION {
+            let message = format!(
+                "Select at most {MAX_SELECTION} API keys at once; these are {}.",
+                ids.len()
+            );
+            return Err(UserError::new(
+                UserErrorCode::SelectionTooLarge,
+                "selection",
+                message,
+            ));
+        }
+        Ok(Self(ids))
+    }
+}
+
+/// Lets keys be used again. Tokens that died when they were disabled stay dead.
+pub async fn enable(cx: &Context, selection: &Selection, reason: Option<&str>) -> Result<Changed> {
+    let reach = cx.may(Action::EnableKeys)?;
+    change(cx, &reach, selection, (StateChange::Enable, reason)).await
+}
+
+/// Stops keys at once, and all tokens issued to them.
+pub async fn disable(cx: &Context, selection: &Selection, reason: Option<&str>) -> Result<Changed> {
+    let reach = cx.may(Action::DisableKeys)?;
+    change(cx, &reach, selection, (StateChange::Disable, reason)).await
+}
+
+/// Stops keys for good. Their rows stay as tombstones; their names are free, their client ids are not used again.
+pub async fn delete(cx: &Context, selection: &Selection, reason: Option<&str>) -> Result<Changed> {
+    let reach = cx.may(Action::DeleteKeys)?;
+    change(cx, &reach, selection, (StateChange::Delete, reason)).await
+}
+
+async fn change(
+    cx: &Context,
+    reach: &Reach,
+    selection: &Selection,
+    (change, reason): (StateChange, Option<&str>),
+) -> Result<Changed> {
+    let tx = cx.begin().await?;
+    let (found, errors) = select(&tx, reach, selection).await?;
+    // A key that the change does not apply to is left as it is: no new version, no log row.
+    let (from, kind) = match change {
+        StateChange::Enable => (Some(KeyState::Disabled), ActivityKind::KeyEnabled),
+        StateChange::Disable => (Some(KeyState::Enabled), ActivityKind::KeyDisabled),
+        StateChange::Delete | StateChange::EndTokens | StateChange::Touch => (None, ActivityKind::KeyDeleted),
+    };
+    let affected: Vec<&Key> = found
+        .iter()
+        .filter(|key| from.is_none_or(|from| key.state == from))
+        .collect();
+    let ids: Vec<KeyId> = affected.iter().map(|key| key.id).collect();
+    keys::change_state(&*tx, reach, &ids, (change, cx.now)).await?;
+    let events: Vec<Event> = affected.iter().map(|key| event(cx, kind, key, reason)).collect();
+    cx.record(&tx, &events).await?;
+    let keys = keys::reread_many(&*tx, &found).await?;
+    tx.commit().await?;
+    Ok(Changed { keys, errors })
+}
+
+/// The selected keys that are there, and an error for each that is not.
+pub(super) async fn select(
+    tx: &Tx,
+    reach: &Reach,
+    selection: &Selection,
+) -> Result<(Vec<Key>, Vec<UserError>)> {
+    let mut found = keys::find_many(&**tx, reach, &selection.0).await?;
+    found.retain(|key| key.deleted_at.is_none());
+    let missing = selection
+        .0
+        .iter()
+        .filter(|id| !found.iter().any(|key| key.id == **id));
+    let errors = missing
+        .map(|id| UserError::not_found("selection", (*id).into()))
+        .collect();
+    Ok((found, errors))
+}
+
+pub(super) fn event(cx: &Context, kind: ActivityKind, key: &Key, reason: Option<&str>) -> Event {
+    Event {
+        detail: Some(serde_json::json!({ "name": key.name, "reason": reason })),
+        ..cx.change(kind, key.id.into(), key.owner_id)
+    }
+}

@@ -1,0 +1,212 @@
+//! Making a key.
+
+use entity::activity::ActivityKind;
+use entity::api_key::{self, KeyState};
+use entity::{AccountId, KeyId, RoleId, ScopeId, SecretId, Timestamp, key_secret, role, scope};
+
+use super::{Key, must_hold, name_taken, snapshot};
+use crate::access::{Action, Reach};
+use crate::context::Context;
+use crate::crypto::secret::{ClientSecret, client_id};
+use crate::error::{Error, Result, UserError, UserErrorCode};
+use crate::store::accounts::Owner;
+use crate::store::{Tx, accounts, keys, roles, scopes, secrets, settings};
+use crate::values::{Name, Quota};
+
+/// What a key is made from.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    pub name: Name,
+    pub description: Option<String>,
+    /// The account that the caller acts for when left out.
+    pub owner: Option<AccountId>,
+    /// With neither roles nor scopes, a user's key acts with all that its owner holds.
+    pub roles: Option<Vec<RoleId>>,
+    pub scopes: Option<Vec<String>>,
+    pub read_only: bool,
+    pub expires_at: Option<Timestamp>,
+    pub token_lifetime_seconds: Option<i32>,
+    pub token_limit: Option<Quota>,
+    pub call_limit: Option<Quota>,
+    pub issue_secret: bool,
+}
+
+/// A new key, and its secret for the only time.
+#[derive(Debug)]
+pub struct Created {
+    pub key: Key,
+    pub secret: Option<ClientSecret>,
+}
+
+/// Makes a key, with a secret unless told otherwise. It can be used at once.
+pub async fn create(cx: &Context, new: NewKey) -> Result<Created> {
+    let (owner, reach) = owner_and_reach(cx, new.owner)?;
+    let tx = cx.begin().await?;
+    let owner = active_owner(&tx, owner).await?;
+    let inherits = new.roles.is_none() && new.scopes.is_none();
+    if inherits && matches!(owner, Owner::ServiceAccount(..)) {
+        let message = "A service account holds nothing by itself: give its key roles or scopes.";
+        return Err(UserError::invalid("roleIds", message).into());
+    }
+    check_times(cx, &tx, new.expires_at, new.token_lifetime_seconds).await?;
+    let roles = find_roles(&tx, new.roles.as_deref().unwrap_or_default()).await?;
+    let scopes = find_scopes(&tx, new.scopes.as_deref().unwrap_or_default()).await?;
+    let issue_secret = new.issue_secret;
+    let key = add(cx, &tx, &reach, row(cx, new, owner.account().id, inherits)).await?;
+    keys::set_roles(&*tx, key.id, &roles).await?;
+    keys::set_scopes(&*tx, key.id, &scopes).await?;
+    let strength = keys::strength_of(&*tx, &[&key])
+        .await?
+        .remove(&key.id)
+        .unwrap_or_default();
+    must_hold(cx, &strength, "roleIds")?;
+    let secret = if issue_secret {
+        Some(first_secret(cx, &tx, &key).await?)
+    } else {
+        None
+    };
+    let mut event = cx.change(ActivityKind::KeyCreated, key.id.into(), key.owner_id);
+    event.detail = Some(serde_json::json!({ "after": snapshot(&tx, &key).await? }));
+    cx.record(&tx, &[event]).await?;
+    tx.commit().await?;
+    Ok(Created { key, secret })
+}
+
+fn owner_and_reach(cx: &Context, owner: Option<AccountId>) -> Result<(AccountId, Reach)> {
+    match (owner, cx.account()) {
+        (None, Some(own)) => Ok((own, cx.may(Action::CreateKey)?)),
+        (Some(owner), Some(own)) if owner == own => Ok((own, cx.may(Action::CreateKey)?)),
+        (Some(owner), _) => Ok((owner, cx.may(Action::CreateKeyForOthers)?)),
+        (None, None) => {
+            cx.may(Action::CreateKeyForOthers)?;
+            Err(UserError::invalid("ownerId", "Say whose key it is.").into())
+        }
+    }
+}
+
+async fn active_owner(tx: &Tx, id: AccountId) -> Result<Owner> {
+    match accounts::behind_rows(&**tx, &[id]).await?.pop() {
+        Some(owner) if owner.account().active => Ok(owner),
+        Some(_) => {
+            Err(UserError::invalid("ownerId", "This account is deactivated: its keys cannot be used.").into())
+        }
+        None => Err(UserError::new(UserErrorCode::NotFound, "ownerId", "There is no such account.").into()),
+    }
+}
+
+fn row(cx: &Context, new: NewKey, owner: AccountId, inherits_owner: bool) -> api_key::Model {
+    let actor = cx.caller.actor();
+    api_key::Model {
+        id: KeyId(cx.id()),
+        client_id: client_id(&*cx.app.entropy),
+        owner_id: owner,
+        name: new.name.into_string(),
+        description: new.description,
+        state: KeyState::Enabled,
+        read_only: new.read_only,
+        inherits_owner,
+        allowed_networks: None,
+        expires_at: new.expires_at,
+        token_lifetime_seconds: new.token_lifetime_seconds,
+        token_limit_requests: new.token_limit.map(|limit| limit.requests),
+        token_limit_seconds: new.token_limit.map(|limit| limit.per_seconds),
+        call_limit_requests: new.call_limit.map(|limit| limit.requests),
+        call_limit_seconds: new.call_limit.map(|limit| limit.per_seconds),
+        generation: 0,
+        version: 1,
+        created_by_kind: actor.map_or(entity::ObjectKind::System, |actor| actor.kind),
+        created_by_id: actor.map(|actor| actor.uuid).filter(|uuid| !uuid.is_nil()),
+        created_at: cx.now,
+        updated_at: cx.now,
+        deleted_at: None,
+        last_used_at: None,
+        last_used_ip: None,
+        last_used_user_agent: None,
+        last_used_operation: None,
+    }
+}
+
+async fn add(cx: &Context, tx: &Tx, reach: &Reach, row: api_key::Model) -> Result<Key> {
+    let (owner, name) = (row.owner_id, row.name.clone());
+    if let Some(existing) = keys::find_by_name(&**tx, owner, &name).await? {
+        return Err(name_taken(&name, visible(cx, existing)).into());
+    }
+    keys::add(&**tx, reach, row)
+        .await?
+        .map_err(|keys::NameTaken| name_taken(&name, None).into())
+}
+
+/// The key that stands in the way is named to whoever could see it in a list.
+fn visible(cx: &Context, key: KeyId) -> Option<KeyId> {
+    cx.may(Action::ViewKeys).is_ok().then_some(key)
+}
+
+async fn first_secret(cx: &Context, tx: &Tx, key: &Key) -> Result<ClientSecret> {
+    let (secret, row) = new_secret(cx, key)?;
+    secrets::replace(&**tx, vec![row], &std::collections::HashMap::new()).await?;
+    Ok(secret)
+}
+
+/// A random secret for the key, and what is kept of it.
+pub(super) fn new_secret(cx: &Context, key: &Key) -> Result<(ClientSecret, key_secret::Model)> {
+    let secret = ClientSecret::generate(&*cx.app.entropy);
+    let hash = cx
+        .app
+        .keys
+        .secrets
+        .hash(&key.client_id, &secret)
+        .ok_or_else(|| Error::internal("no data key"))?;
+    let row = key_secret::Model {
+        id: SecretId(cx.id()),
+        key_id: key.id,
+        hash,
+        hint: secret.hint(),
+        created_at: cx.now,
+        valid_until: None,
+        last_used_at: None,
+    };
+    Ok((secret, row))
+}
+
+/// The end lies ahead, and tokens live within what the settings allow.
+pub(super) async fn check_times(
+    cx: &Context,
+    tx: &Tx,
+    expires_at: Option<Timestamp>,
+    token_lifetime_seconds: Option<i32>,
+) -> Result<()> {
+    if expires_at.is_some_and(|end| end <= cx.now) {
+        return Err(UserError::invalid("expiresAt", "The end must lie in the future.").into());
+    }
+    let longest = settings::load(&**tx).await?.max_token_lifetime_seconds;
+    if token_lifetime_seconds.is_some_and(|seconds| !(60..=longest).contains(&seconds)) {
+        let message = format!("A token lives from 60 to {longest} seconds.");
+        return Err(UserError::invalid("tokenLifetimeSeconds", message).into());
+    }
+    Ok(())
+}
+
+pub(super) async fn find_roles(tx: &Tx, wanted: &[RoleId]) -> Result<Vec<RoleId>> {
+    let found = roles::find_many(&**tx, wanted).await?;
+    match wanted.iter().find(|id| !found.iter().any(|role| role.id == **id)) {
+        Some(missing) => {
+            let message = format!("There is no role {missing}.");
+            Err(UserError::new(UserErrorCode::NotFound, "roleIds", message).into())
+        }
+        None => Ok(found.into_iter().map(|role: role::Model| role.id).collect()),
+    }
+}
+
+pub(super) async fn find_scopes(tx: &Tx, wanted: &[String]) -> Result<Vec<ScopeId>> {
+    let found = scopes::find_by_names(&**tx, wanted).await?;
+    match wanted
+        .iter()
+        .find(|name| !found.iter().any(|scope| scope.name == **name))
+    {
+        Some(missing) => {
+            let message = format!("There is no scope `{}`.", missing.escape_debug());
+            Err(UserError::new(UserErrorCode::NotFound, "scopes", message).into())
+        }
+        None => Ok(found.into_iter().map(|scope: scope::Model| scope.id).collect()),
+    }
+}

@@ -1,0 +1,154 @@
+//! Changing a key's properties and grants. Its secret and its tokens stay; tokens shrink at use if scopes were lost.
+
+use entity::activity::ActivityKind;
+use entity::{KeyId, RoleId, Timestamp, api_key};
+use serde_json::{Map, Value};
+
+use super::create::{check_times, find_roles, find_scopes};
+use super::{Key, must_hold, name_taken, snapshot};
+use crate::access::Action;
+use crate::context::Context;
+use crate::error::{Result, UserError, UserErrorCode};
+use crate::store::accounts::Owner;
+use crate::store::{Tx, accounts, keys};
+use crate::values::{Name, Quota};
+
+/// What to change: outer `None` leaves a property as it is, inner `None` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct KeyChanges {
+    pub name: Option<Name>,
+    pub description: Option<Option<String>>,
+    pub roles: Option<Option<Vec<RoleId>>>,
+    pub scopes: Option<Option<Vec<String>>>,
+    pub read_only: Option<bool>,
+    pub expires_at: Option<Option<Timestamp>>,
+    pub token_lifetime_seconds: Option<Option<i32>>,
+    pub token_limit: Option<Option<Quota>>,
+    pub call_limit: Option<Option<Quota>>,
+}
+
+/// Changes a key; with a version, only if nobody else has changed it since.
+pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyChanges) -> Result<Key> {
+    let reach = cx.may(Action::UpdateKey)?;
+    let tx = cx.begin().await?;
+    let before = match keys::find(&*tx, &reach, id).await? {
+        Some(key) if key.deleted_at.is_none() => key,
+        Some(_) | None => return Err(UserError::not_found("id", id.into()).into()),
+    };
+    if version.is_some_and(|version| version != before.version) {
+        return Err(conflict(id).into());
+    }
+    let old_end = changes
+        .expires_at
+        .flatten()
+        .filter(|end| Some(*end) != before.expires_at);
+    check_times(cx, &tx, old_end, changes.token_lifetime_seconds.flatten()).await?;
+    let held_before = keys::strength_of(&*tx, &[&before])
+        .await?
+        .remove(&id)
+        .unwrap_or_default();
+    let snapshot_before = snapshot(&tx, &before).await?;
+
+    let after = apply(cx, &before, &changes, inherits(&tx, &before, &changes).await?);
+    match keys::replace(&*tx, &reach, &before, &after).await? {
+        Ok(true) => {}
+        Ok(false) => return Err(conflict(id).into()),
+        Err(keys::NameTaken) => {
+            return Err(name_taken(&after.name, None).into());
+        }
+    }
+    set_grants(&tx, id, &changes).await?;
+    // Read without the reach: a change may make a key stronger than the one that made it, which is refused below.
+    let after = keys::reread(&*tx, &before).await?;
+    let held_after = keys::strength_of(&*tx, &[&after])
+        .await?
+        .remove(&id)
+        .unwrap_or_default();
+    must_hold(cx, &held_after.without(&held_before), "roleIds")?;
+
+    let mut event = cx.change(ActivityKind::KeyUpdated, id.into(), after.owner_id);
+    event.detail = Some(difference(snapshot_before, snapshot(&tx, &after).await?));
+    cx.record(&tx, &[event]).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+fn conflict(id: KeyId) -> UserError {
+    let message = "Somebody else has changed this API key since you read it: read it again.";
+    UserError::new(UserErrorCode::VersionConflict, "version", message).about(id)
+}
+
+/// A user's key whose roles and scopes are both cleared acts as its owner; any list, even an empty one, ends that.
+async fn inherits(tx: &Tx, before: &Key, changes: &KeyChanges) -> Result<bool> {
+    match (&changes.roles, &changes.scopes) {
+        (None, None) => Ok(before.inherits_owner),
+        (Some(None), Some(None)) => {
+            let owner = accounts::behind_rows(&**tx, &[before.owner_id]).await?.pop();
+            if matches!(owner, Some(Owner::ServiceAccount(..))) {
+                let message = "A service account holds nothing by itself: give its key roles or scopes.";
+                return Err(UserError::invalid("roleIds", message).into());
+            }
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn apply(cx: &Context, before: &Key, changes: &KeyChanges, inherits_owner: bool) -> api_key::Model {
+    let mut key = (**before).clone();
+    if let Some(name) = &changes.name {
+        key.name = name.clone().into_string();
+    }
+    if let Some(description) = &changes.description {
+        key.description.clone_from(description);
+    }
+    if let Some(read_only) = changes.read_only {
+        key.read_only = read_only;
+    }
+    if let Some(end) = changes.expires_at {
+        key.expires_at = end;
+    }
+    if let Some(seconds) = changes.token_lifetime_seconds {
+        key.token_lifetime_seconds = seconds;
+    }
+    if let Some(limit) = changes.token_limit {
+        key.token_limit_requests = limit.map(|limit| limit.requests);
+        key.token_limit_seconds = limit.map(|limit| limit.per_seconds);
+    }
+    if let Some(limit) = changes.call_limit {
+        key.call_limit_requests = limit.map(|limit| limit.requests);
+        key.call_limit_seconds = limit.map(|limit| limit.per_seconds);
+    }
+    key.inherits_owner = inherits_owner;
+    key.version += 1;
+    key.updated_at = cx.now;
+    key
+}
+
+async fn set_grants(tx: &Tx, id: KeyId, changes: &KeyChanges) -> Result<()> {
+    if let Some(roles) = &changes.roles {
+        let roles = find_roles(tx, roles.as_deref().unwrap_or_default()).await?;
+        keys::set_roles(&**tx, id, &roles).await?;
+    }
+    if let Some(scopes) = &changes.scopes {
+        let scopes = find_scopes(tx, scopes.as_deref().unwrap_or_default()).await?;
+        keys::set_scopes(&**tx, id, &scopes).await?;
+    }
+    Ok(())
+}
+
+/// Before and after, of what differs.
+fn difference(before: Value, after: Value) -> Value {
+    let (Value::Object(before), Value::Object(after)) = (before, after) else {
+        return Value::Null;
+    };
+    let (mut old, mut new) = (Map::new(), Map::new());
+    for (name, value) in after {
+        let previous = before.get(&name).cloned().unwrap_or(Value::Null);
+        if previous != value {
+            old.insert(name.clone(), previous);
+            new.insert(name, value);
+        }
+    }
+    serde_json::json!({ "before": old, "after": new })
+}

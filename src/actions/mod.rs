@@ -1,0 +1,16 @@
+//! What the server can do: one file (or folder) a noun, one function a verb.
+//!
+//! An action takes the [`Context`] and its input, asks `cx.may(…)` first, calls the store, and returns plain rows. It
+//! knows neither HTTP nor GraphQL, and never calls another action.
+//!
+//! [`Context`]: crate::context::Context
+
+pub mod accounts;
+pub mod activity;
+pub mod health;
+pub mod identify;
+pub mod keys;
+pub mod roles;
+pub mod scopes;
+pub mod tokens;
+pub mod users;

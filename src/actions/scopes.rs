@@ -1,0 +1,44 @@
+//! APIs and their scopes.
+
+use entity::{ApiId, ScopeId, api, scope};
+
+use crate::access::Action;
+use crate::context::Context;
+use crate::error::Result;
+use crate::store::page::{ForeignCursor, Page, PageRequest};
+use crate::store::{Reached, scopes};
+
+pub use crate::store::scopes::ScopeFilter;
+
+pub async fn list(
+    cx: &Context,
+    filter: &ScopeFilter,
+    request: &PageRequest,
+) -> Result<Result<Page<Reached<scope::Model>>, ForeignCursor>> {
+    let reach = cx.may(Action::ViewScopes)?;
+    scopes::list(cx.app.db.reader(), &reach, filter, request).await
+}
+
+pub async fn count(cx: &Context, filter: &ScopeFilter) -> Result<u64> {
+    let reach = cx.may(Action::ViewScopes)?;
+    scopes::count(cx.app.db.reader(), &reach, filter).await
+}
+
+pub async fn find(cx: &Context, id: ScopeId) -> Result<Option<scope::Model>> {
+    cx.may(Action::ViewScopes)?;
+    scopes::find(cx.app.db.reader(), id).await
+}
+
+pub async fn find_api(cx: &Context, id: ApiId) -> Result<Option<api::Model>> {
+    cx.may(Action::ViewScopes)?;
+    Ok(apis(cx).await?.into_iter().find(|api| api.id == id))
+}
+
+/// All APIs, for the scopes that the caller sees already. The built-in one is known by the address of this server.
+pub async fn apis(cx: &Context) -> Result<Vec<api::Model>> {
+    let mut apis = scopes::apis(cx.app.db.reader()).await?;
+    for api in apis.iter_mut().filter(|api| api.built_in) {
+        api.identifier.clone_from(&cx.app.issuer);
+    }
+    Ok(apis)
+}

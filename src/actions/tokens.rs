@@ -1,0 +1,386 @@
+//! The exchange of client credentials for an access token (RFC 6749, section 4.4).
+//!
+//! 1. What cannot be a client id and secret is refused without a look-up.
+//! 2. The client is looked up; an unknown one costs the same hashing as a wrong secret.
+//! 3. The secret is compared in constant time with the current and the previous one.
+//! 4. Only a wrong secret meets the limit of its network. The true reason goes to the log, not to the caller.
+//! 5. From here on the client has proven who it is, and is told why it is refused.
+//! 6. The key's own limit.
+//! 7. Scopes and audience: never more than can be granted now.
+//! 8. The event goes to the log and the token is signed meanwhile; the answer waits for the commit, which fails if the
+//!    key or its owner was stopped since step 2.
+
+use entity::activity::{ActivityKind, Outcome};
+use entity::api_key::KeyState;
+use entity::{ApiId, GlobalId, ServiceAccountId, Timestamp, UserId, account::AccountKind, api, settings};
+use zeroize::Zeroizing;
+
+use crate::access::Scopes;
+use crate::app::App;
+use crate::context::Origin;
+use crate::crypto::jwt::{Audience, Claims};
+use crate::crypto::secret::{ClientSecret, is_client_id};
+use crate::error::{Error, Result};
+use crate::journal::Written;
+use crate::limits::{Policy, Spent};
+use crate::store::activity::Event;
+use crate::store::credentials::{Client, Grantable};
+use crate::store::{credentials, scopes, settings as stored_settings};
+
+/// What a client asks for.
+#[derive(Debug)]
+pub struct ExchangeRequest {
+    pub client_id: String,
+    pub client_secret: Zeroizing<String>,
+    /// Everything that can be granted, when left out.
+    pub scope: Option<String>,
+    /// RFC 8707: the APIs that the token is for; those of the granted scopes, when empty.
+    pub resources: Vec<String>,
+}
+
+/// A token, and what it is.
+#[derive(Debug)]
+pub struct IssuedToken {
+    pub access_token: String,
+    pub expires_in_seconds: i32,
+    pub scopes: Scopes,
+    pub spent: Spent,
+}
+
+/// Why there is no token.
+#[derive(Debug)]
+pub enum ExchangeError {
+    /// The client can do something about it.
+    Refused(Refusal),
+    /// The server failed.
+    Failed(Error),
+}
+
+/// A refusal: what the log says, what the client is told.
+#[derive(Debug)]
+pub struct Refusal {
+    pub outcome: Outcome,
+    pub description: &'static str,
+    /// The limit that was reached, if the client has proven who it is.
+    pub spent: Option<Spent>,
+}
+
+impl From<Error> for ExchangeError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// One exchange on its way through the steps.
+struct Exchange<'a> {
+    app: &'a App,
+    origin: &'a Origin,
+    now: Timestamp,
+}
+
+/// Exchanges client credentials for an access token.
+pub async fn exchange(
+    app: &App,
+    origin: &Origin,
+    request: &ExchangeRequest,
+) -> Result<IssuedToken, ExchangeError> {
+    let exchange = Exchange {
+        app,
+        origin,
+        now: app.clock.now(),
+    };
+    let client = exchange.authenticate(request).await?;
+    match exchange.grant(&client, request).await {
+        Err(ExchangeError::Refused(refusal)) => Err(exchange.refuse(Some(&client), refusal).await),
+        result => result,
+    }
+}
+
+impl Exchange<'_> {
+    /// Steps 1 to 4.
+    async fn authenticate(&self, request: &ExchangeRequest) -> Result<Client, ExchangeError> {
+        let secret = ClientSecret::parse(&request.client_secret).filter(|_| is_client_id(&request.client_id));
+        let Some(secret) = secret else {
+            return Err(self.wrong(None, Outcome::BadSecret).await);
+        };
+        let db = self.app.db.reader();
+        let Some(client) = credentials::client(db, &request.client_id).await? else {
+            self.proves(&request.client_id, &secret, [None, None]);
+            return Err(self.wrong(None, Outcome::UnknownClient).await);
+        };
+        let stored = credentials::secrets(db, &client).await?;
+        let usable = |current: bool| {
+            stored.iter().find(|row| match row.valid_until {
+                None => current,
+                Some(end) => !current && end > self.now,
+            })
+        };
+        let hashes = [true, false].map(|current| usable(current).map(|row| &row.hash));
+        if !self.proves(&request.client_id, &secret, hashes) {
+            return Err(self.wrong(Some(&client), Outcome::BadSecret).await);
+        }
+        Ok(client)
+    }
+
+    /// Compares with both secrets, always: a missing one costs what a wrong one does.
+    fn proves(
+        &self,
+        client_id: &str,
+        secret: &ClientSecret,
+        stored: [Option<&entity::SecretHash>; 2],
+    ) -> bool {
+        let hasher = &self.app.keys.secrets;
+        let matches = stored.map(|hash| match hash {
+            Some(hash) => hasher.verify(client_id, secret, hash),
+            None => hasher.verify_nothing(client_id, secret),
+        });
+        matches.contains(&true)
+    }
+
+    /// A wrong secret and an unknown client look the same from outside.
+    async fn wrong(&self, client: Option<&Client>, outcome: Outcome) -> ExchangeError {
+        if !self.origin.ip.is_none_or(|ip| self.app.limits.failure(ip)) {
+            let description = "Too many wrong credentials from this network: wait a minute.";
+            return ExchangeError::Refused(Refusal {
+                outcome: Outcome::RateLimited,
+                description,
+                spent: None,
+            });
+        }
+        let description = "The client is unknown or its secret is wrong.";
+        self.refuse(
+            client,
+            Refusal {
+                outcome,
+                description,
+                spent: None,
+            },
+        )
+        .await
+    }
+
+    /// Steps 5 to 8.
+    async fn grant(&self, client: &Client, request: &ExchangeRequest) -> Result<IssuedToken, ExchangeError> {
+        self.check_state(client)?;
+        let db = self.app.db.reader();
+        let settings = stored_settings::load(db).await?;
+        let quota = client.token_quota(&settings);
+        let spent = self.app.limits.spend(client.key.id, Policy::Token, quota, 1);
+        let refused = |outcome, description| {
+            ExchangeError::Refused(Refusal {
+                outcome,
+                description,
+                spent: Some(spent),
+            })
+        };
+        if !spent.allowed {
+            return Err(refused(
+                Outcome::RateLimited,
+                "The limit of exchanges for this API key is reached.",
+            ));
+        }
+        let grantable = credentials::grantable(db, client).await?;
+        if !grantable.owner_may_use_keys {
+            return Err(refused(
+                Outcome::UseNotPermitted,
+                "The owner of this API key may not use API keys.",
+            ));
+        }
+        let apis = scopes::apis(db).await?;
+        let grant = narrow(&self.app.issuer, &apis, &grantable, request)
+            .map_err(|(outcome, description)| refused(outcome, description))?;
+        self.issue(client, grant, (token_lifetime(client, &settings), spent))
+            .await
+    }
+
+    /// Step 5.
+    fn check_state(&self, client: &Client) -> Result<(), ExchangeError> {
+        let refused = |outcome, description| {
+            Err(ExchangeError::Refused(Refusal {
+                outcome,
+                description,
+                spent: None,
+            }))
+        };
+        match client.key.state {
+            KeyState::Deleted => refused(Outcome::Deleted, "This API key has been deleted."),
+            KeyState::Pending => refused(Outcome::Pending, "This API key waits for approval."),
+            _ if !client.owner.active => refused(
+                Outcome::OwnerInactive,
+                "The owner of this API key is deactivated.",
+            ),
+            KeyState::Disabled => refused(Outcome::Disabled, "This API key is disabled."),
+            KeyState::Enabled if client.key.expires_at.is_some_and(|end| end <= self.now) => {
+                refused(Outcome::Expired, "This API key has ended.")
+            }
+            KeyState::Enabled => Ok(()),
+        }
+    }
+
+    /// Step 8.
+    async fn issue(
+        &self,
+        client: &Client,
+        grant: Grant,
+        (lifetime, spent): (i32, Spent),
+    ) -> Result<IssuedToken, ExchangeError> {
+        let claims = Claims {
+            iss: self.app.issuer.clone(),
+            sub: owner_id(client).to_string(),
+            aud: grant.audience,
+            client_id: client.key.client_id.clone(),
+            scope: grant.scopes.to_string(),
+            iat: self.now.seconds(),
+            exp: self.now.seconds() + i64::from(lifetime),
+            jti: crate::entropy::id(&*self.app.entropy, self.now)
+                .simple()
+                .to_string(),
+            generation: client.generation(),
+        };
+        let mut event = self.event(Some(client), ActivityKind::TokenIssued, Outcome::Ok);
+        event.token_id = Some(claims.jti.clone());
+        event.detail = Some(serde_json::json!({ "scope": claims.scope, "aud": claims.aud }));
+        event.only_at_generation = Some(claims.generation);
+        let receipt = self.app.journal.submit(event)?;
+        let access_token = self.app.keys.ring.signer.sign(&claims).map_err(Error::internal)?;
+        match receipt.wait().await? {
+            Written::Committed => Ok(IssuedToken {
+                access_token,
+                expires_in_seconds: lifetime,
+                scopes: grant.scopes,
+                spent,
+            }),
+            Written::Overtaken => {
+                let description = "This API key was changed while it was used: try again.";
+                Err(ExchangeError::Refused(Refusal {
+                    outcome: Outcome::Disabled,
+                    description,
+                    spent: Some(spent),
+                }))
+            }
+        }
+    }
+
+    /// Writes the refusal into the log before it is answered.
+    async fn refuse(&self, client: Option<&Client>, refusal: Refusal) -> ExchangeError {
+        let event = self.event(client, ActivityKind::TokenRefused, refusal.outcome);
+        match self.app.journal.record(event).await {
+            Ok(_) => ExchangeError::Refused(refusal),
+            Err(error) => ExchangeError::Failed(error),
+        }
+    }
+
+    fn event(&self, client: Option<&Client>, kind: ActivityKind, outcome: Outcome) -> Event {
+        let proven = outcome != Outcome::BadSecret;
+        Event {
+            actor: client.filter(|_| proven).map(|client| client.key.id.into()),
+            key: client.map(|client| client.key.id),
+            owner: client.map(|client| client.owner.id),
+            ..self.origin.event(self.now, kind, outcome)
+        }
+    }
+}
+
+fn owner_id(client: &Client) -> GlobalId {
+    match client.owner.kind {
+        AccountKind::User => UserId(client.owner.id.0).into(),
+        AccountKind::ServiceAccount => ServiceAccountId(client.owner.id.0).into(),
+    }
+}
+
+fn token_lifetime(client: &Client, settings: &settings::Model) -> i32 {
+    let wanted = client
+        .key
+        .token_lifetime_seconds
+        .unwrap_or(settings.default_token_lifetime_seconds);
+    wanted.min(settings.max_token_lifetime_seconds)
+}
+
+/// What a token will say: scopes, and for whom it is.
+#[derive(Debug)]
+struct Grant {
+    scopes: Scopes,
+    audience: Audience,
+}
+
+type Narrowed<T> = Result<T, (Outcome, &'static str)>;
+
+/// Step 7: the part of what can be granted that was asked for.
+fn narrow(
+    issuer: &str,
+    apis: &[api::Model],
+    grantable: &Grantable,
+    request: &ExchangeRequest,
+) -> Narrowed<Grant> {
+    let identifier = |api: &api::Model| {
+        if api.built_in {
+            issuer.to_owned()
+        } else {
+            api.identifier.clone()
+        }
+    };
+    let named = |resource: &String| {
+        apis.iter()
+            .find(|api| identifier(api) == *resource)
+            .map(|api| api.id)
+    };
+    let wanted: Option<Vec<ApiId>> = request.resources.iter().map(named).collect();
+    let Some(wanted) = wanted else {
+        return Err((
+            Outcome::InvalidTarget,
+            "There is no API with the address given as resource.",
+        ));
+    };
+    let scopes = narrow_scopes(&wanted, grantable, request.scope.as_deref())?;
+    let granted = |api: &api::Model| {
+        grantable
+            .scopes
+            .iter()
+            .any(|scope| scope.api_id == api.id && scopes.has(&scope.name))
+    };
+    let mut audience: Vec<String> = apis
+        .iter()
+        .filter(|api| {
+            if wanted.is_empty() {
+                granted(api)
+            } else {
+                wanted.contains(&api.id)
+            }
+        })
+        .map(identifier)
+        .collect();
+    let audience = if audience.len() == 1 {
+        Audience::One(audience.remove(0))
+    } else {
+        Audience::Many(audience)
+    };
+    Ok(Grant { scopes, audience })
+}
+
+/// The scopes of the wanted APIs (all, if none is named) that were asked for (all, if none is).
+fn narrow_scopes(wanted: &[ApiId], grantable: &Grantable, asked: Option<&str>) -> Narrowed<Scopes> {
+    let within = |api: ApiId| wanted.is_empty() || wanted.contains(&api);
+    let available: Scopes = grantable
+        .scopes
+        .iter()
+        .filter(|scope| within(scope.api_id))
+        .map(|scope| scope.name.clone())
+        .collect();
+    let scopes = match asked.map(Scopes::parse) {
+        None => available,
+        Some(asked) if asked.without(&available).is_empty() => asked,
+        Some(_) => {
+            return Err((
+                Outcome::InvalidScope,
+                "A scope was asked for that this API key does not hold.",
+            ));
+        }
+    };
+    if scopes.is_empty() {
+        return Err((
+            Outcome::InvalidScope,
+            "This API key holds no scope that could be granted.",
+        ));
+    }
+    Ok(scopes)
+}

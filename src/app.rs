@@ -1,0 +1,84 @@
+//! Everything that is built once, at the start: the same for the command, the server and the tests.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use ipnet::IpNet;
+use tokio::task::JoinHandle;
+
+use crate::bootstrap::{self, ServerKeys};
+use crate::clock::Clock;
+use crate::config::{Config, DatabaseUrl};
+use crate::entropy::{Entropy, Sequence};
+use crate::journal::Journal;
+use crate::limits::Limits;
+use crate::store::Database;
+
+/// What every request shares.
+#[derive(Debug)]
+pub struct App {
+    /// The address that clients use: the issuer of tokens, and the audience of those for Latchkey itself.
+    pub issuer: String,
+    pub trusted_proxies: Vec<IpNet>,
+    pub db: Arc<Database>,
+    pub clock: Clock,
+    pub entropy: Entropy,
+    /// The order of the activity log.
+    pub activity_ids: Arc<Sequence>,
+    pub journal: Journal,
+    pub limits: Limits,
+    pub keys: ServerKeys,
+}
+
+/// The tasks that must end before the process does.
+#[derive(Debug)]
+pub struct Writer {
+    db: Arc<Database>,
+    journal: JoinHandle<()>,
+}
+
+impl App {
+    /// Opens the database, brings it up to date and starts the writer of the log.
+    pub async fn open(
+        config: &Config,
+        issuer: String,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> anyhow::Result<(Arc<Self>, Writer)> {
+        if let DatabaseUrl::Sqlite(path) = &config.database
+            && let Some(directory) = path.parent()
+        {
+            std::fs::create_dir_all(directory)
+                .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+        }
+        let db = Database::connect(&config.database)
+            .await
+            .with_context(|| format!("cannot open the database ({})", config.database))?;
+        let db = Arc::new(db);
+        let keys = bootstrap::prepare(config, &db, &*entropy, clock.now()).await?;
+        let activity_ids = Arc::new(Sequence::new(Arc::clone(&entropy)));
+        let (journal, task) = Journal::start(Arc::clone(&db), Arc::clone(&activity_ids));
+        let app = Self {
+            issuer,
+            trusted_proxies: config.trusted_proxies.clone(),
+            db: Arc::clone(&db),
+            limits: Limits::new(Arc::clone(&clock)),
+            clock,
+            entropy,
+            activity_ids,
+            journal,
+            keys,
+        };
+        Ok((Arc::new(app), Writer { db, journal: task }))
+    }
+}
+
+impl Writer {
+    /// Waits until the log has everything it was given, and closes the database. All that holds the [`App`] must be gone.
+    pub async fn finish(self) {
+        if let Err(error) = self.journal.await {
+            tracing::error!(%error, "the writer of the log ended early");
+        }
+        self.db.close().await;
+    }
+}

@@ -1,0 +1,61 @@
+//! `latchkey admin`: the first administrator, and later ones.
+
+use std::io::Read as _;
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use zeroize::Zeroizing;
+
+use super::{operator, print};
+use crate::actions::users;
+use crate::config::Config;
+use crate::crypto::password::Password;
+use crate::values::Name;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Make a user who may do everything.
+    Create {
+        /// The user's e-mail address.
+        #[arg(long)]
+        email: String,
+        /// The name to show; the address when left out.
+        #[arg(long)]
+        display_name: Option<String>,
+        /// Read the password from standard input: options can be seen by everybody on the machine.
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+pub(super) async fn run(config: &Config, verb: Verb) -> anyhow::Result<()> {
+    let Verb::Create {
+        email,
+        display_name,
+        password_stdin,
+    } = verb;
+    if !password_stdin {
+        bail!("give the password on standard input, with --password-stdin");
+    }
+    let name = display_name
+        .map(|name| Name::parse("display-name", &name))
+        .transpose()
+        .map_err(|error| anyhow::anyhow!("--display-name: {}", error.message))?;
+    let password = read_password()?;
+    let (cx, writer) = operator(config).await?;
+    let result = users::create_administrator(&cx, &email, name, password).await;
+    drop(cx);
+    writer.finish().await;
+    let id = result?;
+    print(&format!("Made the administrator {email} ({id}).\n"))
+}
+
+/// The first line of standard input.
+fn read_password() -> anyhow::Result<Password> {
+    let mut input = Zeroizing::new(String::new());
+    std::io::stdin()
+        .read_to_string(&mut input)
+        .context("cannot read the password from standard input")?;
+    let line = Zeroizing::new(input.lines().next().unwrap_or_default().to_owned());
+    Password::parse(line).map_err(|problem| anyhow::anyhow!("the password is not usable: {problem}"))
+}

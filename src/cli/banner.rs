@@ -1,0 +1,34 @@
+//! What the server says when it starts: one screen, with what to do next.
+
+use crate::actions;
+use crate::config::{Config, MasterKeySource};
+use crate::serve::Server;
+
+pub(super) async fn text(config: &Config, server: &Server) -> anyhow::Result<String> {
+    let url = &server.app.issuer;
+    let master_key = match &config.master_key {
+        MasterKeySource::Given(_) => "from the settings".to_owned(),
+        MasterKeySource::File(path) => format!(
+            "in {} (back it up: without it, the database is worthless)",
+            path.display()
+        ),
+    };
+    let next = if actions::users::has_administrator(&server.app).await? {
+        "  Make an API key:\n    latchkey keys create --name NAME --role member --owner E-MAIL\n"
+    } else {
+        "  There is no administrator yet. Make one, on this machine:\n    \
+         latchkey admin create --email ada@example.com --password-stdin\n"
+    };
+    Ok(format!(
+        "Latchkey {version} is listening on http://{address}\n\n  \
+         Clients reach it at   {url}\n  \
+         Token endpoint        {url}/oauth/token\n  \
+         GraphQL               {url}/graphql\n  \
+         Console               {url}/ (not part of this version yet)\n  \
+         Database              {database}\n  \
+         Master key            {master_key}\n\n{next}\n",
+        version = env!("CARGO_PKG_VERSION"),
+        address = server.address,
+        database = config.database,
+    ))
+}

@@ -1,0 +1,359 @@
+//! The settings that the server starts with, as types, checked once. The only reader of the environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use figment::Figment;
+use figment::providers::{Env, Format as _, Serialized, Toml};
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, Serialize};
+use zeroize::Zeroizing;
+
+/// Every setting with its default and what it means.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+const FILE: &str = "latchkey.toml";
+const ENVIRONMENT: &str = "LATCHKEY_";
+
+/// The settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Without a slash at the end. None is `http://` and the address that is listened on.
+    pub public_url: Option<String>,
+    pub database: DatabaseUrl,
+    pub master_key: MasterKeySource,
+    pub trusted_proxies: Vec<IpNet>,
+    pub log: String,
+    pub log_format: LogFormat,
+}
+
+/// Where the data are.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+/// Without the password that a PostgreSQL address may hold.
+impl std::fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "SQLite in {}", path.display()),
+            Self::Postgres(address) => {
+                let host = address
+                    .rsplit_once('@')
+                    .map_or(address.as_str(), |(_, host)| host);
+                let host = host.split_once("://").map_or(host, |(_, host)| host);
+                write!(
+                    f,
+                    "PostgreSQL at {}",
+                    host.split_once('?').map_or(host, |(host, _)| host)
+                )
+            }
+        }
+    }
+}
+
+/// Where the master key comes from.
+#[derive(Clone)]
+pub enum MasterKeySource {
+    Given(Zeroizing<String>),
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for MasterKeySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Given(_) => f.write_str("Given(…)"),
+            Self::File(path) => write!(f, "File({})", path.display()),
+        }
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Auto,
+    Text,
+    Json,
+}
+
+/// Settings given as options of the command.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Overrides {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// A setting is wrong: which one, why, and what would be right.
+#[derive(Debug, thiserror::Error)]
+#[error("the setting `{name}` ({ENVIRONMENT}{}) is wrong: {problem}", name.to_uppercase())]
+pub struct WrongSetting {
+    pub name: String,
+    pub problem: String,
+}
+
+impl WrongSetting {
+    fn new(name: &str, problem: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            problem: problem.into(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    listen: String,
+    public_url: Option<String>,
+    data_dir: PathBuf,
+    database_url: Option<String>,
+    master_key_file: Option<PathBuf>,
+    master_key: Option<Zeroizing<String>>,
+    #[serde(deserialize_with = "list_or_commas")]
+    trusted_proxies: Vec<String>,
+    log: String,
+    log_format: LogFormat,
+}
+
+impl Config {
+    /// Reads the defaults, `latchkey.toml`, the environment and the options of the command, in this order.
+    pub fn load(overrides: &Overrides) -> Result<Self, WrongSetting> {
+        Self::from_figment(
+            &Figment::from(Toml::string(DEFAULTS))
+                .merge(Toml::file(FILE))
+                .merge(Env::prefixed(ENVIRONMENT).split("__"))
+                .merge(Serialized::defaults(overrides)),
+        )
+    }
+
+    /// The settings as a file says them, without the environment.
+    pub fn from_toml(text: &str) -> Result<Self, WrongSetting> {
+        Self::from_figment(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(text)))
+    }
+
+    fn from_figment(figment: &Figment) -> Result<Self, WrongSetting> {
+        let raw: Raw = figment.extract().map_err(|error| unreadable(&error))?;
+        let listen = SocketAddr::from_str(&raw.listen).map_err(|_| {
+            WrongSetting::new(
+                "listen",
+                format!(
+                    "`{}` is no address with a port such as 127.0.0.1:8080",
+                    raw.listen
+                ),
+            )
+        })?;
+        let public_url = raw.public_url.as_deref().map(public_url).transpose()?;
+        if public_url.is_none() && !listen.ip().is_loopback() {
+            let problem = format!(
+                "it is needed when the server listens beyond loopback (on {listen}): set the address that clients use, such as https://keys.example.com"
+            );
+            return Err(WrongSetting::new("public_url", problem));
+        }
+        Ok(Self {
+            listen,
+            public_url,
+            database: database(raw.database_url.as_deref(), &raw.data_dir)?,
+            master_key: match (raw.master_key, raw.master_key_file) {
+                (Some(key), None) => MasterKeySource::Given(key),
+                (None, Some(path)) => MasterKeySource::File(path),
+                (None, None) => MasterKeySource::File(raw.data_dir.join("master.key")),
+                (Some(_), Some(_)) => {
+                    let problem = "it is given together with `master_key_file`: give one of the two";
+                    return Err(WrongSetting::new("master_key", problem));
+                }
+            },
+            trusted_proxies: raw
+                .trusted_proxies
+                .iter()
+                .map(|text| network(text))
+                .collect::<Result<_, _>>()?,
+            log: raw.log,
+            log_format: raw.log_format,
+        })
+    }
+}
+
+fn unreadable(error: &figment::Error) -> WrongSetting {
+    let name = error.path.last().cloned();
+    match &error.kind {
+        figment::error::Kind::UnknownField(field, known) => WrongSetting::new(
+            field,
+            format!("there is no such setting; there are {}", known.join(", ")),
+        ),
+        kind => WrongSetting::new(name.as_deref().unwrap_or(FILE), kind.to_string()),
+    }
+}
+
+fn public_url(text: &str) -> Result<String, WrongSetting> {
+    let url = text.trim_end_matches('/');
+    let host = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let plain =
+        |letter: char| letter.is_ascii_graphic() && !matches!(letter, '/' | '?' | '#' | '@' | '"' | '\\');
+    match host {
+        Some(host) if !host.is_empty() && host.chars().all(plain) => Ok(url.to_owned()),
+        _ => Err(WrongSetting::new(
+            "public_url",
+            format!(
+                "`{text}` is no address such as https://keys.example.com, without anything after the host"
+            ),
+        )),
+    }
+}
+
+fn database(url: Option<&str>, data_dir: &Path) -> Result<DatabaseUrl, WrongSetting> {
+    let Some(url) = url else {
+        return Ok(DatabaseUrl::Sqlite(data_dir.join("latchkey.db")));
+    };
+    match url.split_once("://") {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(DatabaseUrl::Sqlite(PathBuf::from(path))),
+        Some(("postgres" | "postgresql", rest)) if !rest.is_empty() => {
+            Ok(DatabaseUrl::Postgres(url.to_owned()))
+        }
+        // The value may hold a password: it is not repeated.
+        _ => Err(WrongSetting::new(
+            "database_url",
+            "it begins neither with sqlite:// and a file nor with postgres:// and a server, such as sqlite://data/latchkey.db",
+        )),
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, WrongSetting> {
+    let whole = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+    text.parse().or_else(|_| whole()).map_err(|_| {
+        WrongSetting::new(
+            "trusted_proxies",
+            format!("`{text}` is no network such as 10.0.0.0/8 and no address"),
+        )
+    })
+}
+
+/// A list in the file; names with commas between in the environment.
+fn list_or_commas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Either::deserialize(deserializer)? {
+        Either::List(list) => list,
+        Either::Text(text) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+/// The configuration reference: the defaults file as a table.
+pub fn reference() -> String {
+    let mut rows = String::new();
+    let mut comment: Vec<&str> = Vec::new();
+    for line in DEFAULTS.lines() {
+        let text = line.strip_prefix("# ").unwrap_or(line);
+        match text.split_once(" = ").filter(|(name, _)| !name.contains(' ')) {
+            Some((name, value)) => {
+                let default = if line.starts_with('#') {
+                    "not set".to_owned()
+                } else {
+                    format!("`{value}`")
+                };
+                let about = comment.join(" ").replace('|', "\\|");
+                rows.push_str(&format!(
+                    "| `{name}` | `{ENVIRONMENT}{}` | {default} | {about} |\n",
+                    name.to_uppercase()
+                ));
+                comment.clear();
+            }
+            None if line.is_empty() => comment.clear(),
+            None => comment.push(text),
+        }
+    }
+    format!(
+        "# Configuration\n\nGenerated from `config.default.toml`. Settings come from `latchkey.toml` in the directory that the \
+         server is started from, then from the environment, then from options of the command; the later one wins. A wrong \
+         setting stops the start and is named.\n\n\
+         | setting | environment | default | meaning |\n| --- | --- | --- | --- |\n{rows}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(toml: &str) -> String {
+        Config::from_toml(toml).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_need_nothing() {
+        let config = Config::from_toml("").unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.database, DatabaseUrl::Sqlite("data/latchkey.db".into()));
+        assert_eq!(format!("{:?}", config.master_key), "File(data/master.key)");
+    }
+
+    #[test]
+    fn every_wrong_setting_is_named_with_what_would_be_right() {
+        let all = [
+            "listen = 'here'",
+            "listen = '0.0.0.0:80'",
+            "listen = 8080",
+            "public_url = 'keys.example.com'",
+            "public_url = 'https://keys.example.com/path'",
+            "database_url = 'mysql://root:hunter2@db/x'",
+            "trusted_proxies = ['10.0.0.0/33']",
+            "log_format = 'xml'",
+            "master_key = 'a'\nmaster_key_file = 'b'",
+            "listne = '127.0.0.1:80'",
+        ];
+        insta::assert_snapshot!(all.map(|toml| format!("{toml}\n  {}", problem(toml))).join("\n"));
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let shown = DatabaseUrl::Postgres("postgres://app:hunter2@db:5432/latchkey?sslpassword=x".to_owned());
+        assert_eq!(shown.to_string(), "PostgreSQL at db:5432/latchkey");
+        assert_eq!(format!("{shown:?}"), "PostgreSQL at db:5432/latchkey");
+    }
+
+    #[test]
+    fn lists_may_be_written_with_commas() {
+        let config = Config::from_toml("trusted_proxies = '10.0.0.0/8, ::1'").unwrap();
+        assert_eq!(
+            config.trusted_proxies,
+            ["10.0.0.0/8".parse().unwrap(), "::1/128".parse::<IpNet>().unwrap()]
+        );
+    }
+
+    #[test]
+    fn the_reference_names_every_setting() {
+        let reference = reference();
+        for name in [
+            "listen",
+            "public_url",
+            "data_dir",
+            "database_url",
+            "master_key_file",
+            "master_key",
+            "log_format",
+        ] {
+            assert!(reference.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+}

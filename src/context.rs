@@ -1,0 +1,131 @@
+//! One request: who asks, when, from where. The single argument of an action beside its input.
+
+use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use entity::activity::{ActivityKind, Outcome};
+use entity::{AccountId, GlobalId, KeyId, Timestamp};
+
+use crate::access::{Action, Caller, Reach, policy};
+use crate::app::App;
+use crate::error::Result;
+use crate::limits::{Policy, Spent};
+use crate::store::activity::Event;
+use crate::store::{Tx, activity};
+
+/// Where a request came from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    pub request_id: Option<String>,
+    pub ip: Option<IpAddr>,
+    pub user_agent: Option<String>,
+}
+
+impl Origin {
+    /// An event that happens now and came from here; the rest is for the caller to fill in.
+    pub fn event(&self, at: Timestamp, kind: ActivityKind, outcome: Outcome) -> Event {
+        Event {
+            at,
+            kind,
+            outcome,
+            actor: None,
+            key: None,
+            owner: None,
+            target: None,
+            ip: self.ip.map(|ip| ip.to_string()),
+            user_agent: self.user_agent.clone(),
+            request_id: self.request_id.clone(),
+            token_id: None,
+            detail: None,
+            only_at_generation: None,
+        }
+    }
+}
+
+/// One request. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Context(Arc<Inner>);
+
+#[derive(Debug)]
+pub struct Inner {
+    pub app: Arc<App>,
+    pub caller: Caller,
+    pub origin: Origin,
+    /// Read once: everything that one request writes bears the same time.
+    pub now: Timestamp,
+}
+
+impl Deref for Context {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Context {
+    pub fn new(app: Arc<App>, caller: Caller, origin: Origin, now: Timestamp) -> Self {
+        Self(Arc::new(Inner {
+            app,
+            caller,
+            origin,
+            now,
+        }))
+    }
+
+    /// Asks for permission; the answer is what queries on owned rows demand.
+    pub fn may(&self, action: Action) -> Result<Reach> {
+        policy::decide(action, &self.caller)
+    }
+
+    /// Opens a transaction that changes something.
+    pub async fn begin(&self) -> Result<Tx> {
+        self.app.db.begin().await
+    }
+
+    /// A new id.
+    pub fn id(&self) -> uuid::Uuid {
+        crate::entropy::id(&*self.app.entropy, self.now)
+    }
+
+    /// The account that the caller acts for.
+    pub fn account(&self) -> Option<AccountId> {
+        match &self.caller {
+            Caller::Machine(machine) => Some(machine.owner),
+            Caller::Anonymous | Caller::Operator => None,
+        }
+    }
+
+    /// Charges the caller's key for what the request costs; nothing for callers that are no key.
+    pub fn spend(&self, cost: u64) -> Option<Spent> {
+        match &self.caller {
+            Caller::Machine(machine) => Some(self.app.limits.spend(
+                machine.key,
+                Policy::Call,
+                machine.call_limit,
+                cost,
+            )),
+            Caller::Anonymous | Caller::Operator => None,
+        }
+    }
+
+    /// A change made by the caller.
+    pub fn change(&self, kind: ActivityKind, target: GlobalId, owner: AccountId) -> Event {
+        Event {
+            actor: self.caller.actor(),
+            owner: Some(owner),
+            target: Some(target),
+            key: (target.kind == entity::ObjectKind::ApiKey).then_some(KeyId(target.uuid)),
+            ..self.origin.event(self.now, kind, Outcome::Ok)
+        }
+    }
+
+    /// Writes changes into the log, in the transaction that makes them.
+    pub async fn record(&self, tx: &Tx, events: &[Event]) -> Result<()> {
+        if !events.is_empty() {
+            activity::append(&**tx, &self.app.activity_ids, events).await?;
+        }
+        Ok(())
+    }
+}

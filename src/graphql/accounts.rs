@@ -1,0 +1,181 @@
+//! Users and service accounts, as owners and as actors.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, SimpleObject, Union};
+use entity::{AccountId, KeyId, ObjectKind, account, service_account, user};
+use uuid::Uuid;
+
+use super::keys::ApiKey;
+use super::loaders::load;
+use super::scalars::DateTime;
+use crate::actions::accounts::Owner as OwnerRow;
+
+/// A person.
+#[derive(Clone, Debug)]
+pub(super) struct User {
+    account: account::Model,
+    user: user::Model,
+}
+
+/// A person.
+#[Object]
+impl User {
+    /// The id, such as `user_01j9…`.
+    pub(super) async fn id(&self) -> ID {
+        ID(self.user.id.to_string())
+    }
+
+    /// The e-mail address, in lower case.
+    async fn email(&self) -> &str {
+        &self.user.email
+    }
+
+    /// A short unique name, if the organisation has one (the user key).
+    async fn handle(&self) -> Option<&str> {
+        self.user.handle.as_deref()
+    }
+
+    /// The name to show.
+    async fn display_name(&self) -> &str {
+        &self.user.display_name
+    }
+
+    /// Whether the user may sign in and the user's keys may be used.
+    async fn active(&self) -> bool {
+        self.account.active
+    }
+
+    /// When the user was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.account.created_at)
+    }
+
+    /// When the user last signed in.
+    async fn last_sign_in_at(&self) -> Option<DateTime> {
+        self.user.last_sign_in_at.map(DateTime)
+    }
+
+    /// Raised by each change.
+    async fn version(&self) -> i32 {
+        self.account.version
+    }
+}
+
+/// An account that is no person: its keys outlive people.
+#[derive(Clone, Debug)]
+pub(super) struct ServiceAccount {
+    account: account::Model,
+    service_account: service_account::Model,
+}
+
+/// An account that is no person: its keys outlive people.
+#[Object]
+impl ServiceAccount {
+    /// The id, such as `svc_01j9…`.
+    pub(super) async fn id(&self) -> ID {
+        ID(self.service_account.id.to_string())
+    }
+
+    /// The unique name.
+    async fn name(&self) -> &str {
+        &self.service_account.name
+    }
+
+    /// What it is for.
+    async fn description(&self) -> Option<&str> {
+        self.service_account.description.as_deref()
+    }
+
+    /// Who made it; null if that is out of the viewer's sight.
+    async fn created_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Actor>> {
+        actor(
+            ctx,
+            Some(self.account.created_by_kind),
+            self.account.created_by_id,
+        )
+        .await
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.account.created_at)
+    }
+
+    /// Raised by each change.
+    async fn version(&self) -> i32 {
+        self.account.version
+    }
+}
+
+/// Whom an API key belongs to and acts for.
+#[derive(Clone, Debug, Union)]
+pub(super) enum Owner {
+    User(User),
+    ServiceAccount(ServiceAccount),
+}
+
+/// Who did something.
+#[derive(Clone, Debug, Union)]
+pub(super) enum Actor {
+    User(User),
+    ServiceAccount(ServiceAccount),
+    ApiKey(ApiKey),
+    System(System),
+}
+
+/// Latchkey itself: the command on the server, and what it does by its own rules.
+#[derive(Clone, Debug, SimpleObject)]
+pub(super) struct System {
+    /// The name to show.
+    name: String,
+}
+
+impl From<&OwnerRow> for Owner {
+    fn from(owner: &OwnerRow) -> Self {
+        match owner.clone() {
+            OwnerRow::User(account, user) => Self::User(User { account, user }),
+            OwnerRow::ServiceAccount(account, service_account) => Self::ServiceAccount(ServiceAccount {
+                account,
+                service_account,
+            }),
+        }
+    }
+}
+
+impl From<Owner> for Actor {
+    fn from(owner: Owner) -> Self {
+        match owner {
+            Owner::User(user) => Self::User(user),
+            Owner::ServiceAccount(service_account) => Self::ServiceAccount(service_account),
+        }
+    }
+}
+
+/// The account behind a row that is in sight.
+pub(super) async fn owner_row(
+    ctx: &Context<'_>,
+    id: AccountId,
+) -> async_graphql::Result<Option<Arc<OwnerRow>>> {
+    load(ctx, id).await
+}
+
+/// The actor behind a row that is in sight; null for a key that is not.
+pub(super) async fn actor(
+    ctx: &Context<'_>,
+    kind: Option<ObjectKind>,
+    id: Option<Uuid>,
+) -> async_graphql::Result<Option<Actor>> {
+    Ok(match (kind, id) {
+        (Some(ObjectKind::System), _) => Some(Actor::System(System {
+            name: "Latchkey".to_owned(),
+        })),
+        (Some(ObjectKind::User | ObjectKind::ServiceAccount), Some(id)) => owner_row(ctx, AccountId(id))
+            .await?
+            .map(|owner| Owner::from(&*owner).into()),
+        (Some(ObjectKind::ApiKey), Some(id)) => load(ctx, KeyId(id))
+            .await?
+            .map(|key| Actor::ApiKey(ApiKey::new(key))),
+        _ => None,
+    })
+}

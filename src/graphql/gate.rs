@@ -1,0 +1,97 @@
+//! Between validation and execution: the depth and the cost of an operation are known, and nothing has run yet.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextValidation};
+use async_graphql::{Response, ServerError, ValidationResult};
+
+use super::error::{code, request_error};
+use crate::context::Context;
+use crate::limits::Spent;
+
+const MAX_DEPTH: usize = 12;
+const MAX_COST: usize = 10_000;
+
+/// How far a request came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress(Arc<(AtomicBool, OnceLock<Spent>)>);
+
+impl Progress {
+    pub(super) fn executed(&self) -> bool {
+        self.0.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn spent(&self) -> Option<Spent> {
+        self.0.1.get().copied()
+    }
+}
+
+/// Refuses operations that are too deep or too dear, and charges the caller for the others.
+pub(super) struct Gate;
+
+impl ExtensionFactory for Gate {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_trait::async_trait]
+impl Extension for Gate {
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let result = next.run(ctx).await?;
+        check(ctx, &result).map_err(|error| vec![error])?;
+        Ok(result)
+    }
+
+    async fn execute(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        if let Some(progress) = ctx.data_opt::<Progress>() {
+            progress.0.0.store(true, Ordering::Release);
+        }
+        next.run(ctx, name).await
+    }
+}
+
+fn check(ctx: &ExtensionContext<'_>, result: &ValidationResult) -> Result<(), ServerError> {
+    if result.depth > MAX_DEPTH {
+        let message = format!(
+            "The operation is {} levels deep; at most {MAX_DEPTH} are allowed.",
+            result.depth
+        );
+        return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
+    }
+    if result.complexity > MAX_COST {
+        let message = format!(
+            "The operation costs {} points; at most {MAX_COST} are allowed.",
+            result.complexity
+        );
+        return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
+    }
+    let (Some(cx), Some(progress)) = (ctx.data_opt::<Context>(), ctx.data_opt::<Progress>()) else {
+        return Ok(());
+    };
+    let Some(spent) = cx.spend(u64::try_from(result.complexity).unwrap_or(u64::MAX)) else {
+        return Ok(());
+    };
+    let _ = progress.0.1.set(spent);
+    if spent.allowed {
+        return Ok(());
+    }
+    let seconds = spent.retry_after_seconds;
+    let message = format!("The limit of this API key is reached: try again in {seconds} s.");
+    let mut error = request_error(message, code::RATE_LIMITED);
+    error
+        .extensions
+        .get_or_insert_default()
+        .set("retryAfter", seconds);
+    Err(error)
+}

@@ -1,0 +1,387 @@
+//! What changes API keys.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject, SimpleObject};
+use entity::RoleId;
+
+use super::context;
+use super::error::{UserError, payload};
+use super::keys::{ApiKey, parse_owner};
+use super::scalars::{DateTime, parse_id, parse_ids};
+use crate::actions::keys as actions;
+use crate::actions::keys::{KeyChanges, NewKey, Selection};
+use crate::crypto::secret::ClientSecret;
+use crate::error::Result;
+use crate::values::{Name, Quota, description};
+
+/// A limit: so many requests in so many seconds.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub(super) struct RateLimitQuotaInput {
+    /// How many requests (for calls: how many points); at least 1.
+    requests: i32,
+    /// In how many seconds; from 1 to 86,400.
+    per_seconds: i32,
+}
+
+impl RateLimitQuotaInput {
+    fn parse(self, field: &'static str) -> Result<Quota> {
+        Ok(Quota::parse(field, self.requests, self.per_seconds)?)
+    }
+}
+
+/// What an API key is made from. A name alone makes a key that acts as its owner.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct CreateApiKeyInput {
+    /// The name, unique among the owner's keys; at most 100 characters.
+    name: String,
+    /// What it is for; at most 1,000 characters.
+    description: Option<String>,
+    /// The viewer when left out; somebody else needs `keys:create:any`.
+    owner_id: Option<ID>,
+    /// The roles to give. With neither roles nor scopes, a user's key acts with all that its owner holds.
+    role_ids: Option<Vec<ID>>,
+    /// The scopes to give beside the roles, by name.
+    scopes: Option<Vec<String>>,
+    /// True bars it from every mutation and from WRITE scopes.
+    read_only: Option<bool>,
+    /// Its end; none when left out.
+    expires_at: Option<DateTime>,
+    /// How long its tokens live, in seconds; from 60 to what the settings allow.
+    token_lifetime_seconds: Option<i32>,
+    /// How often it can be exchanged for a token.
+    token_rate_limit: Option<RateLimitQuotaInput>,
+    /// How many points the requests made with its tokens may cost.
+    call_rate_limit: Option<RateLimitQuotaInput>,
+    /// False makes a key without a secret; `regenerateSecrets` gives it one later. True when left out.
+    issue_secret: Option<bool>,
+}
+
+impl CreateApiKeyInput {
+    fn parse(self) -> Result<NewKey> {
+        let about = self
+            .description
+            .map(|text| description("description", &text))
+            .transpose()?
+            .flatten();
+        Ok(NewKey {
+            name: Name::parse("name", &self.name)?,
+            description: about,
+            owner: self.owner_id.map(|id| parse_owner("ownerId", &id)).transpose()?,
+            roles: self.role_ids.map(|ids| parse_ids("roleIds", &ids)).transpose()?,
+            scopes: self.scopes,
+            read_only: self.read_only.unwrap_or(false),
+            expires_at: self.expires_at.map(|end| end.0),
+            token_lifetime_seconds: self.token_lifetime_seconds,
+            token_limit: self
+                .token_rate_limit
+                .map(|limit| limit.parse("tokenRateLimit"))
+                .transpose()?,
+            call_limit: self
+                .call_rate_limit
+                .map(|limit| limit.parse("callRateLimit"))
+                .transpose()?,
+            issue_secret: self.issue_secret.unwrap_or(true),
+        })
+    }
+}
+
+/// What to change of an API key. A field left out stays as it is; null clears.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct UpdateApiKeyInput {
+    /// Which API key.
+    id: ID,
+    /// The version that was read: the change is refused if somebody else was faster.
+    version: Option<i32>,
+    /// The new name.
+    name: Option<String>,
+    /// What it is for.
+    description: MaybeUndefined<String>,
+    /// The roles that replace those it has. Null for roles and scopes together makes a user's key act as its owner.
+    role_ids: MaybeUndefined<Vec<ID>>,
+    /// The scopes that replace those given to it directly, by name.
+    scopes: MaybeUndefined<Vec<String>>,
+    /// Whether it is barred from every mutation and from WRITE scopes.
+    read_only: Option<bool>,
+    /// The new end; null for none.
+    expires_at: MaybeUndefined<DateTime>,
+    /// How long its tokens live, in seconds; null for what the settings say.
+    token_lifetime_seconds: MaybeUndefined<i32>,
+    /// How often it can be exchanged for a token; null for what the settings say. Acts on the next request.
+    token_rate_limit: MaybeUndefined<RateLimitQuotaInput>,
+    /// How many points the requests made with its tokens may cost; null for what the settings say.
+    call_rate_limit: MaybeUndefined<RateLimitQuotaInput>,
+}
+
+impl UpdateApiKeyInput {
+    fn parse(self) -> Result<KeyChanges> {
+        Ok(KeyChanges {
+            name: self.name.map(|text| Name::parse("name", &text)).transpose()?,
+            description: given(self.description, |text| Ok(description("description", &text)?))?
+                .map(Option::flatten),
+            roles: given(self.role_ids, |ids| parse_ids::<RoleId>("roleIds", &ids))?,
+            scopes: given(self.scopes, Ok)?,
+            read_only: self.read_only,
+            expires_at: given(self.expires_at, |end| Ok(end.0))?,
+            token_lifetime_seconds: given(self.token_lifetime_seconds, Ok)?,
+            token_limit: given(self.token_rate_limit, |limit| limit.parse("tokenRateLimit"))?,
+            call_limit: given(self.call_rate_limit, |limit| limit.parse("callRateLimit"))?,
+        })
+    }
+}
+
+/// Nothing for a field left out, an inner nothing for null.
+fn given<T, U>(value: MaybeUndefined<T>, parse: impl FnOnce(T) -> Result<U>) -> Result<Option<Option<U>>> {
+    match value {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Null => Ok(Some(None)),
+        MaybeUndefined::Value(value) => parse(value).map(|value| Some(Some(value))),
+    }
+}
+
+/// The API keys that a change is for. More ways to select can be added.
+#[derive(Clone, Debug, OneofObject)]
+pub(super) enum ApiKeySelection {
+    /// These keys; at most 1,000.
+    Ids(Vec<ID>),
+}
+
+impl ApiKeySelection {
+    fn parse(self) -> Result<Selection> {
+        let Self::Ids(ids) = self;
+        Ok(Selection::of(parse_ids("selection", &ids)?)?)
+    }
+}
+
+/// Which API keys, and why.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct ApiKeySelectionInput {
+    /// Which API keys.
+    selection: ApiKeySelection,
+    /// Why; it goes into the activity log.
+    reason: Option<String>,
+}
+
+impl ApiKeySelectionInput {
+    fn parse(self) -> Result<(Selection, Option<String>)> {
+        Ok((self.selection.parse()?, reason(self.reason)?))
+    }
+}
+
+fn reason(text: Option<String>) -> Result<Option<String>> {
+    Ok(text
+        .map(|text| description("reason", &text))
+        .transpose()?
+        .flatten())
+}
+
+/// Which API keys get new secrets, and for how long the old ones work too.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct RegenerateSecretsInput {
+    /// Which API keys.
+    selection: ApiKeySelection,
+    /// For how many seconds the old secrets work too; at most 30 days, and what the settings say when left out.
+    /// With 0 they stop at once, and with them every token they were exchanged for.
+    grace_period_seconds: Option<i32>,
+    /// Why; it goes into the activity log.
+    reason: Option<String>,
+}
+
+/// The new API key and its secret.
+#[derive(Clone, Debug, SimpleObject)]
+pub(super) struct CreateApiKeyPayload {
+    /// The new key; null if there are errors.
+    api_key: Option<ApiKey>,
+    /// The secret. It is shown this once and cannot be had again.
+    client_secret: Option<String>,
+    /// What the caller can correct.
+    user_errors: Vec<UserError>,
+}
+
+/// The changed API key.
+#[derive(Clone, Debug, SimpleObject)]
+pub(super) struct UpdateApiKeyPayload {
+    /// The key as it is now; null if there are errors.
+    api_key: Option<ApiKey>,
+    /// What the caller can correct.
+    user_errors: Vec<UserError>,
+}
+
+/// The changed API keys.
+#[derive(Clone, Debug, SimpleObject)]
+pub(super) struct ApiKeysPayload {
+    /// The selected keys as they are now.
+    api_keys: Vec<ApiKey>,
+    /// Why other selected keys were not changed; the rest stands.
+    user_errors: Vec<UserError>,
+}
+
+/// The deleted API keys.
+#[derive(Clone, Debug, SimpleObject)]
+pub(super) struct DeleteApiKeysPayload {
+    /// The ids of the deleted keys.
+    deleted_ids: Vec<ID>,
+    /// Why other selected keys were not deleted; the rest stands.
+    user_errors: Vec<UserError>,
+}
+
+/// The new secrets.
+#[derive(Clone, Debug, SimpleObject)]
+pub(super) struct RegenerateSecretsPayload {
+    /// The new secret of each selected key.
+    issued: Vec<IssuedSecret>,
+    /// Why other selected keys got none; the rest stands.
+    user_errors: Vec<UserError>,
+}
+
+/// A new secret of an API key.
+#[derive(Clone, Debug, SimpleObject)]
+pub(super) struct IssuedSecret {
+    /// Whose it is.
+    api_key: ApiKey,
+    /// The secret. It is shown this once and cannot be had again.
+    client_secret: String,
+    /// Until when the old secret works too; null if it stopped at once.
+    previous_valid_until: Option<DateTime>,
+}
+
+/// Runs the action that a selection is for.
+macro_rules! on_selection {
+    ($ctx:expr, $input:expr, $action:path) => {
+        payload(match $input.parse() {
+            Ok((selection, reason)) => $action(context($ctx)?, &selection, reason.as_deref()).await,
+            Err(error) => Err(error),
+        })?
+    };
+}
+
+fn changed(
+    (changed, mut user_errors): (Option<actions::Changed>, Vec<UserError>),
+) -> (Vec<ApiKey>, Vec<UserError>) {
+    let Some(changed) = changed else {
+        return (Vec::new(), user_errors);
+    };
+    user_errors.extend(changed.errors.into_iter().map(Into::into));
+    (changed.keys.into_iter().map(ApiKey::from).collect(), user_errors)
+}
+
+#[derive(Default)]
+pub(super) struct KeyMutations;
+
+/// What changes API keys.
+#[Object]
+impl KeyMutations {
+    /// Makes an API key. It can be used at once; its secret is in this answer and nowhere else.
+    async fn create_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What it is made from.")] input: CreateApiKeyInput,
+    ) -> async_graphql::Result<Option<CreateApiKeyPayload>> {
+        let result = match input.parse() {
+            Ok(new) => actions::create(context(ctx)?, new).await,
+            Err(error) => Err(error),
+        };
+        let (created, user_errors) = payload(result)?;
+        let (api_key, client_secret) = created
+            .map(|created| {
+                (
+                    ApiKey::from(created.key),
+                    created.secret.map(ClientSecret::reveal),
+                )
+            })
+            .unzip();
+        Ok(Some(CreateApiKeyPayload {
+            api_key,
+            client_secret: client_secret.flatten(),
+            user_errors,
+        }))
+    }
+
+    /// Changes an API key. Its secret stays; scopes that it loses are lost to its tokens at once.
+    async fn update_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateApiKeyInput,
+    ) -> async_graphql::Result<Option<UpdateApiKeyPayload>> {
+        let (id, version) = (input.id.clone(), input.version);
+        let result = match parse_id("id", &id).and_then(|id| Ok((id, input.parse()?))) {
+            Ok((id, changes)) => actions::update(context(ctx)?, id, version, changes).await,
+            Err(error) => Err(error),
+        };
+        let (key, user_errors) = payload(result)?;
+        Ok(Some(UpdateApiKeyPayload {
+            api_key: key.map(ApiKey::from),
+            user_errors,
+        }))
+    }
+
+    /// A new secret for every selected key. The old one stops at once, or after `gracePeriodSeconds`.
+    async fn regenerate_secrets(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which API keys, and how.")] input: RegenerateSecretsInput,
+    ) -> async_graphql::Result<Option<RegenerateSecretsPayload>> {
+        let grace = input.grace_period_seconds;
+        let result = match ApiKeySelectionInput::parse(ApiKeySelectionInput {
+            selection: input.selection,
+            reason: input.reason,
+        }) {
+            Ok((keys, reason)) => {
+                actions::regenerate_secrets(context(ctx)?, &keys, grace, reason.as_deref()).await
+            }
+            Err(error) => Err(error),
+        };
+        let (rotated, mut user_errors) = payload(result)?;
+        let mut issued = Vec::new();
+        if let Some(rotated) = rotated {
+            user_errors.extend(rotated.errors.into_iter().map(Into::into));
+            issued.extend(rotated.issued.into_iter().map(|issued| IssuedSecret {
+                api_key: issued.key.into(),
+                client_secret: issued.secret.reveal(),
+                previous_valid_until: issued.previous_valid_until.map(DateTime),
+            }));
+        }
+        Ok(Some(RegenerateSecretsPayload { issued, user_errors }))
+    }
+
+    /// Lets API keys be used again. Tokens that died when they were disabled stay dead.
+    async fn enable_api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
+    ) -> async_graphql::Result<Option<ApiKeysPayload>> {
+        let (api_keys, user_errors) = changed(on_selection!(ctx, input, actions::enable));
+        Ok(Some(ApiKeysPayload {
+            api_keys,
+            user_errors,
+        }))
+    }
+
+    /// Stops API keys at once, and every token issued to them.
+    async fn disable_api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
+    ) -> async_graphql::Result<Option<ApiKeysPayload>> {
+        let (api_keys, user_errors) = changed(on_selection!(ctx, input, actions::disable));
+        Ok(Some(ApiKeysPayload {
+            api_keys,
+            user_errors,
+        }))
+    }
+
+    /// Stops API keys for good, and every token issued to them.
+    async fn delete_api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
+    ) -> async_graphql::Result<Option<DeleteApiKeysPayload>> {
+        let (keys, user_errors) = changed(on_selection!(ctx, input, actions::delete));
+        let mut deleted_ids = Vec::new();
+        for key in keys {
+            deleted_ids.push(key.id(ctx).await?);
+        }
+        Ok(Some(DeleteApiKeysPayload {
+            deleted_ids,
+            user_errors,
+        }))
+    }
+}

@@ -1,0 +1,146 @@
+//! Lists: arguments, cursors and connections, after the Relay cursor connections specification.
+
+use async_graphql::connection::PageInfo;
+use async_graphql::{Context, SimpleObject};
+
+use super::activity::Activity;
+use super::keys::ApiKey;
+use super::roles::Role;
+use super::scopes::Scope;
+use crate::error::{Error, Result, UserError};
+use crate::store::page::{Cursor, DEFAULT_PAGE, ForeignCursor, MAX_PAGE, Page, PageRequest};
+
+/// The four arguments of every list.
+#[derive(Debug)]
+pub(super) struct PageArguments {
+    pub first: Option<i32>,
+    pub after: Option<String>,
+    pub last: Option<i32>,
+    pub before: Option<String>,
+}
+
+impl PageArguments {
+    pub(super) fn parse(self) -> Result<PageRequest> {
+        let (field, length) = match (self.first, self.last) {
+            (Some(_), Some(_)) => {
+                return Err(UserError::invalid("last", "Ask for `first` or for `last`, not both.").into());
+            }
+            (first, None) => ("first", first),
+            (None, last) => ("last", last),
+        };
+        let limit = match length {
+            None => DEFAULT_PAGE,
+            Some(length) => u64::try_from(length)
+                .ok()
+                .filter(|length| *length <= MAX_PAGE)
+                .ok_or_else(|| {
+                    UserError::invalid(
+                        field,
+                        format!("A page has from 0 to {MAX_PAGE} rows; this asks for {length}."),
+                    )
+                })?,
+        };
+        Ok(PageRequest {
+            limit,
+            backward: self.last.is_some(),
+            after: self
+                .after
+                .as_deref()
+                .map(|text| cursor("after", text))
+                .transpose()?,
+            before: self
+                .before
+                .as_deref()
+                .map(|text| cursor("before", text))
+                .transpose()?,
+        })
+    }
+}
+
+fn cursor(field: &'static str, text: &str) -> Result<Cursor> {
+    Cursor::decode(text).ok_or_else(|| not_a_cursor(field))
+}
+
+fn not_a_cursor(field: &'static str) -> Error {
+    UserError::invalid(
+        field,
+        "This is no cursor of this list and order: take one from its `pageInfo` or `edges`.",
+    )
+    .into()
+}
+
+/// What a page costs: each row as much as what is selected of it.
+pub(super) fn page_cost(first: Option<i32>, last: Option<i32>, of_each: usize) -> usize {
+    let rows = first
+        .or(last)
+        .and_then(|rows| usize::try_from(rows).ok())
+        .unwrap_or(50);
+    rows.clamp(1, 100).saturating_mul(of_each.max(1))
+}
+
+/// Whether the caller selected `totalCount`: only then is anything counted.
+pub(super) fn wants_count(ctx: &Context<'_>) -> bool {
+    ctx.look_ahead().field("totalCount").exists()
+}
+
+/// Makes the connection and edge types of one kind of row; with a count where the list can be counted.
+macro_rules! connection {
+    ($node:ty, $edge:ident, $connection:ident $(, $count:ident)?) => {
+        /// A row of a list with its place.
+        #[derive(SimpleObject)]
+        pub(super) struct $edge {
+            /// The row.
+            node: $node,
+            /// The place of this row, for `after` and `before`. Opaque, and valid for the same order only.
+            cursor: String,
+        }
+
+        /// Part of a list.
+        #[derive(SimpleObject)]
+        pub(super) struct $connection {
+            /// The rows with their places.
+            edges: Vec<$edge>,
+            /// The rows.
+            nodes: Vec<$node>,
+            /// Whether there is more, and where this part begins and ends.
+            page_info: PageInfo,
+            $(
+                /// How many rows the whole list has. Counted only when it is asked for.
+                $count: Option<i64>,
+            )?
+        }
+
+        impl $connection {
+            pub(super) fn new<R>(
+                page: Result<Page<R>, ForeignCursor>,
+                node: impl Fn(R) -> $node,
+                $($count: Option<u64>,)?
+            ) -> Result<Self> {
+                let page = page.map_err(|ForeignCursor| not_a_cursor("after"))?;
+                let (has_previous_page, has_next_page) = (page.has_previous, page.has_next);
+                let edges: Vec<$edge> = page
+                    .rows
+                    .into_iter()
+                    .map(|(cursor, row)| $edge { node: node(row), cursor: cursor.encode() })
+                    .collect();
+                let page_info = PageInfo {
+                    has_previous_page,
+                    has_next_page,
+                    start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+                    end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+                };
+                Ok(Self {
+                    nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
+                    edges,
+                    page_info,
+                    $($count: $count.and_then(|count| i64::try_from(count).ok()),)?
+                })
+            }
+        }
+    };
+}
+
+connection!(ApiKey, ApiKeyEdge, ApiKeyConnection, total_count);
+connection!(Role, RoleEdge, RoleConnection, total_count);
+connection!(Scope, ScopeEdge, ScopeConnection, total_count);
+connection!(Activity, ActivityEdge, ActivityConnection);

@@ -1,0 +1,83 @@
+//! The scalars that GraphQL does not bring, and how ids are read.
+
+use std::str::FromStr;
+
+use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use entity::Timestamp;
+
+use crate::error::{Error, Result, UserError};
+
+/// An instant in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z` (RFC 3339). Other offsets are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateTime(pub Timestamp);
+
+#[Scalar(specified_by_url = "https://scalars.graphql.org/chillicream/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Timestamp::from_str(&text).map(Self).map_err(|_| {
+                InputValueError::custom("a DateTime is written as in 2026-11-21T09:30:00Z (RFC 3339)")
+            }),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A whole number of up to 64 bits, as a JSON number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Long(pub i64);
+
+#[Scalar(specified_by_url = "https://scalars.graphql.org/chillicream/long.html")]
+impl ScalarType for Long {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(number) => number
+                .as_i64()
+                .map(Self)
+                .ok_or_else(|| InputValueError::custom("a Long is a whole number of 64 bits")),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Number(self.0.into())
+    }
+}
+
+/// Any JSON value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json(pub serde_json::Value);
+
+#[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Ok(Self(value.into_json()?))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(self.0.clone()).unwrap_or_default()
+    }
+}
+
+/// Reads an id of one kind; the mistake names the input field.
+pub(super) fn parse_id<T: FromStr>(field: &'static str, id: &ID) -> Result<T> {
+    id.parse().map_err(|_| {
+        Error::from(UserError::invalid(
+            field,
+            format!("`{}` is not an id of this kind.", shown(id)),
+        ))
+    })
+}
+
+pub(super) fn parse_ids<T: FromStr>(field: &'static str, ids: &[ID]) -> Result<Vec<T>> {
+    ids.iter().map(|id| parse_id(field, id)).collect()
+}
+
+/// The beginning of what a caller sent, safe to repeat.
+fn shown(id: &str) -> String {
+    id.chars().take(40).flat_map(char::escape_debug).collect()
+}

@@ -1,0 +1,134 @@
+//! Who is asking.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object, SimpleObject};
+
+use super::accounts::{Owner, User, owner_row};
+use super::context;
+use super::error::field_error;
+use super::keys::{ApiKey, ApiKeyOrder, list};
+use super::loaders::load;
+use super::page::{ApiKeyConnection, PageArguments, page_cost};
+use crate::access::{Action, Caller, Machine};
+use crate::actions::keys::KeyFilter;
+use crate::error::Error;
+
+/// Who is asking, and what they may do.
+#[derive(Clone, Debug)]
+pub(super) struct Viewer(Machine);
+
+/// What the viewer may do, for showing or hiding it. True says that the permission is there, not that every object can
+/// be changed.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub(super) struct ViewerPermissions {
+    /// See one's own API keys.
+    view_api_keys: bool,
+    /// Make API keys for oneself.
+    create_api_keys: bool,
+    /// Make API keys for others.
+    create_api_keys_for_others: bool,
+    /// Change, rotate, disable and delete one's own API keys.
+    manage_api_keys: bool,
+    /// See roles.
+    view_roles: bool,
+    /// See APIs and their scopes.
+    view_scopes: bool,
+    /// See activity that concerns oneself.
+    view_activity: bool,
+}
+
+/// Who is asking, and what they may do.
+#[Object]
+impl Viewer {
+    /// The person; null for a service account's key.
+    async fn user(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
+        Ok(match self.owner(ctx).await? {
+            Owner::User(user) => Some(user),
+            Owner::ServiceAccount(_) => None,
+        })
+    }
+
+    /// The account that is acted for.
+    async fn owner(&self, ctx: &Context<'_>) -> async_graphql::Result<Owner> {
+        let owner = owner_row(ctx, self.0.owner).await?;
+        owner
+            .map(|owner| Owner::from(&*owner))
+            .ok_or_else(|| field_error(Error::internal("a key without its owner")))
+    }
+
+    /// The API key that the request was made with; null if it may not see API keys.
+    async fn api_key(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<ApiKey>> {
+        Ok(load(ctx, self.0.key).await?.map(|key: Arc<_>| ApiKey::new(key)))
+    }
+
+    /// The scopes that are held now.
+    async fn scopes(&self) -> Vec<&str> {
+        self.0.scopes.iter().collect()
+    }
+
+    /// Named abilities, for showing or hiding what the viewer may do.
+    async fn can(&self, ctx: &Context<'_>) -> async_graphql::Result<ViewerPermissions> {
+        let cx = context(ctx)?;
+        let may = |action| cx.may(action).is_ok();
+        Ok(ViewerPermissions {
+            view_api_keys: may(Action::ViewKeys),
+            create_api_keys: may(Action::CreateKey),
+            create_api_keys_for_others: may(Action::CreateKeyForOthers),
+            manage_api_keys: may(Action::UpdateKey),
+            view_roles: may(Action::ViewRoles),
+            view_scopes: may(Action::ViewScopes),
+            view_activity: may(Action::ViewActivity),
+        })
+    }
+
+    /// The viewer's own API keys, newest first unless ordered otherwise.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "these are the arguments of the GraphQL field"
+    )]
+    async fn api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order of the list.")] order_by: Option<ApiKeyOrder>,
+        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<ApiKeyConnection> {
+        let own = KeyFilter {
+            owners: Some(vec![self.0.owner]),
+            ..KeyFilter::default()
+        };
+        list(
+            ctx,
+            own,
+            order_by,
+            PageArguments {
+                first,
+                after,
+                last,
+                before,
+            },
+        )
+        .await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct ViewerQueries;
+
+/// Who is asking.
+#[Object]
+impl ViewerQueries {
+    /// Who is asking, and what they may do.
+    async fn viewer(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Viewer>> {
+        let cx = context(ctx)?;
+        cx.may(Action::ViewSelf).map_err(field_error)?;
+        match &cx.caller {
+            Caller::Machine(machine) => Ok(Some(Viewer(machine.clone()))),
+            Caller::Anonymous | Caller::Operator => Err(field_error(Error::Unauthenticated)),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! How requests arrive: the table of routes, and what every request passes through.
+
+mod authorize;
+mod body;
+mod discovery;
+mod error;
+mod graphql;
+mod headers;
+mod health;
+mod origin;
+pub mod outcomes;
+mod parameters;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+use crate::graphql::Schema;
+
+/// What handlers share.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    pub app: Arc<App>,
+    pub schema: Schema,
+}
+
+/// Every route: a path, and what answers there. The tests compare this with what they know.
+pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
+    vec![
+        // Integrations: from a secret to a token.
+        ("/oauth/token", post(token::exchange)),
+        ("/api/v2/authenticate", post(token::authenticate)),
+        // Whoever verifies tokens.
+        (
+            "/.well-known/oauth-authorization-server",
+            get(discovery::authorization_server),
+        ),
+        (
+            "/.well-known/openid-configuration",
+            get(discovery::authorization_server),
+        ),
+        (
+            "/.well-known/oauth-protected-resource",
+            get(discovery::protected_resource),
+        ),
+        ("/.well-known/jwks.json", get(discovery::jwks)),
+        // Front ends, and everybody with a token.
+        ("/graphql", post(graphql::execute)),
+        // Operations.
+        ("/healthz", get(health::alive)),
+        ("/readyz", get(health::ready)),
+        ("/", get(health::front_page)),
+    ]
+}
+
+/// All routes, and around them what is written once: the request's id, its line in the log, the end of a panic.
+pub fn router(state: AppState) -> Router {
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, handler)| {
+            router.route(path, handler.fallback(error::method_not_allowed))
+        })
+        .fallback(error::no_such_path)
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(from_fn_with_state(state.clone(), origin::trace))
+        .with_state(state)
+}

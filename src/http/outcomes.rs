@@ -1,0 +1,133 @@
+//! One table: each outcome of the log with its OAuth error, its HTTP status, and its code in GraphQL.
+
+use std::fmt::Write as _;
+
+use entity::activity::Outcome;
+
+use crate::graphql::code;
+
+/// How an outcome shows at each edge.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    /// The name in the activity log's GraphQL enum.
+    pub name: &'static str,
+    /// `error` of the token endpoint (RFC 6749, section 5.2), with its HTTP status.
+    pub oauth: Option<(&'static str, u16)>,
+    /// `extensions.code`, when a token of such a key is used for GraphQL.
+    pub graphql: Option<&'static str>,
+    /// When it happens.
+    pub about: &'static str,
+}
+
+const INVALID_CLIENT: (&str, u16) = ("invalid_client", 401);
+
+/// How the outcome shows at each edge. No wildcard: a new outcome must say what it looks like.
+#[expect(clippy::too_many_lines, reason = "this is a table: a row for each outcome")]
+pub fn shown(outcome: Outcome) -> Shown {
+    let row = |name, oauth, graphql, about| Shown {
+        name,
+        oauth,
+        graphql,
+        about,
+    };
+    let refused = |name, about| row(name, Some(INVALID_CLIENT), Some(code::UNAUTHENTICATED), about);
+    match outcome {
+        Outcome::Ok => row("OK", None, None, "It was done."),
+        Outcome::BadSecret => row(
+            "BAD_SECRET",
+            Some(INVALID_CLIENT),
+            None,
+            "The client secret is wrong.",
+        ),
+        Outcome::UnknownClient => row(
+            "UNKNOWN_CLIENT",
+            Some(INVALID_CLIENT),
+            None,
+            "There is no such client.",
+        ),
+        Outcome::Disabled => refused("DISABLED", "The API key is disabled."),
+        Outcome::Expired => refused("EXPIRED", "The API key has ended."),
+        Outcome::Deleted => refused("DELETED", "The API key has been deleted."),
+        Outcome::OwnerInactive => refused("OWNER_INACTIVE", "The owner of the API key is deactivated."),
+        Outcome::UseNotPermitted => refused(
+            "USE_NOT_PERMITTED",
+            "The owner of the API key lacks the scope keys:use.",
+        ),
+        Outcome::Pending => refused("PENDING", "The API key waits for approval."),
+        Outcome::NetworkNotAllowed => refused(
+            "NETWORK_NOT_ALLOWED",
+            "The API key may not be used from this address.",
+        ),
+        Outcome::InvalidScope => row(
+            "INVALID_SCOPE",
+            Some(("invalid_scope", 400)),
+            None,
+            "A scope was asked for that the API key does not hold, or there is none to grant.",
+        ),
+        Outcome::InvalidTarget => row(
+            "INVALID_TARGET",
+            Some(("invalid_target", 400)),
+            None,
+            "There is no API with the given resource (RFC 8707).",
+        ),
+        Outcome::RateLimited => row(
+            "RATE_LIMITED",
+            Some(("rate_limited", 429)),
+            Some(code::RATE_LIMITED),
+            "A limit is reached; Retry-After says when to try again.",
+        ),
+    }
+}
+
+/// The reference of all outcomes and codes.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Outcomes and errors\n\nGenerated. The activity log knows how every exchange ended; the client is told what it \
+         may know. An unknown client and a wrong secret look the same from outside.\n\n\
+         | outcome in the log | `error` of the token endpoint | status | `extensions.code` in GraphQL | when |\n\
+         | --- | --- | --- | --- | --- |\n",
+    );
+    for outcome in Outcome::all() {
+        let Shown {
+            name,
+            oauth,
+            graphql,
+            about,
+        } = shown(outcome);
+        let (error, status) = oauth.map_or(("-".to_owned(), "-".to_owned()), |(error, status)| {
+            (format!("`{error}`"), status.to_string())
+        });
+        let graphql = graphql.map_or("-".to_owned(), |code| format!("`{code}`"));
+        let _ = writeln!(page, "| `{name}` | {error} | {status} | {graphql} | {about} |");
+    }
+    page.push_str(OTHERS);
+    page
+}
+
+const OTHERS: &str = "
+Further errors of the token endpoint, which are not logged because no client was recognised:
+
+| `error` | status | when |
+| --- | --- | --- |
+| `invalid_request` | 400 | A parameter is missing, repeated or malformed, or two ways to authenticate were used. |
+| `invalid_request` | 413 | The body is longer than 8 KiB. |
+| `unsupported_grant_type` | 400 | `grant_type` is not `client_credentials`. |
+| `invalid_client` | 401 | No credentials, or an `Authorization` header that is not Basic. |
+| `temporarily_unavailable` | 503 | The database does not answer; Retry-After says when to try again. |
+| `server_error` | 500 | A defect; the log has the details under the request's id. |
+
+Codes of GraphQL errors (`extensions.code`), beside those above:
+
+| code | status of `application/graphql-response+json` | when |
+| --- | --- | --- |
+| `UNAUTHENTICATED` | 401 | No access token, or one that is not valid (any more). |
+| `FORBIDDEN` | 200 | A scope is missing; `requiredScopes` names those of which one would do. |
+| `READ_ONLY` | 403 | A mutation with a read-only API key. |
+| `BAD_USER_INPUT` | 200 | An argument or variable is not allowed; the message says what is. |
+| `COST_LIMIT_EXCEEDED` | 400 | The document is too long, too deep, too broad or too dear. |
+| `GRAPHQL_PARSE_FAILED` | 400 | The document is not GraphQL. |
+| `GRAPHQL_VALIDATION_FAILED` | 400 | The document does not fit the schema. |
+| `RATE_LIMITED` | 429 | The limit of the API key is reached; `retryAfter` is in seconds. |
+| `UNAVAILABLE` | 200 | The database does not answer; try again. |
+| `INTERNAL` | 200 | A defect; the log has the details under `requestId`. |
+";

@@ -1,0 +1,23 @@
+//! Latchkey: a self-hosted server for API keys and machine identity.
+
+#![forbid(unsafe_code)]
+
+pub mod access;
+pub mod actions;
+pub mod app;
+mod bootstrap;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod crypto;
+pub mod entropy;
+pub mod error;
+pub mod graphql;
+pub mod http;
+pub mod jobs;
+pub mod journal;
+pub mod limits;
+pub mod serve;
+pub mod store;
+pub mod values;

@@ -1,0 +1,300 @@
+//! Rate limits. Each key has a state of its own for each policy, under a quota that may differ from every other key's
+//! and may change at any moment; networks that present wrong credentials share one fixed quota each.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use entity::KeyId;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota as FixedQuota, RateLimiter};
+
+use crate::clock::Clock;
+use crate::values::Quota;
+
+const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// Exchanges at the token endpoint.
+    Token,
+    /// Points spent by requests made with the token.
+    Call,
+}
+
+impl Policy {
+    /// The name in the `RateLimit` headers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Call => "call",
+        }
+    }
+}
+
+/// What is left of a limit after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    pub policy: Policy,
+    pub quota: Quota,
+    pub allowed: bool,
+    /// Requests (or points) that would still pass now.
+    pub remaining: u64,
+    /// Seconds until the whole quota is there again.
+    pub reset_seconds: u64,
+    /// Seconds until this request would pass; 0 if it did.
+    pub retry_after_seconds: u64,
+}
+
+/// One GCRA state: the time (in nanoseconds of the clock) at which the whole quota is there again.
+#[derive(Debug, Default)]
+struct Bucket(AtomicU64);
+
+impl Bucket {
+    fn spend(&self, policy: Policy, quota: Quota, cost: u64, now: u64) -> Spent {
+        let window = u64::from(quota.per_seconds.unsigned_abs()) * 1_000_000_000;
+        let interval = window / u64::from(quota.requests.unsigned_abs()).max(1);
+        let interval = interval.max(1);
+        let decide = |full_at: u64| {
+            // A quota that was lowered must not lock the key out for longer than its own window.
+            let full_at = full_at.clamp(now, now + window);
+            let after = full_at.saturating_add(interval.saturating_mul(cost));
+            (full_at, after, after <= now + window)
+        };
+        let update = |full_at| {
+            let (_, after, allowed) = decide(full_at);
+            allowed.then_some(after)
+        };
+        let (full_at, after, allowed) = match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update)
+        {
+            Ok(before) => decide(before),
+            Err(before) => decide(before),
+        };
+        let full_at = if allowed { after } else { full_at };
+        Spent {
+            policy,
+            quota,
+            allowed,
+            remaining: (now + window - full_at) / interval,
+            reset_seconds: (full_at - now).div_ceil(1_000_000_000),
+            retry_after_seconds: if allowed {
+                0
+            } else {
+                (after - (now + window)).div_ceil(1_000_000_000).max(1)
+            },
+        }
+    }
+
+    fn is_full(&self, now: u64) -> bool {
+        self.0.load(Ordering::Acquire) <= now
+    }
+}
+
+#[derive(Debug, Default)]
+struct KeyBuckets {
+    token: Bucket,
+    call: Bucket,
+}
+
+/// Our clock, as governor asks for it.
+#[derive(Clone, Debug)]
+struct GovernorClock(Clock);
+
+impl governor::clock::Clock for GovernorClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        self.0.elapsed().into()
+    }
+}
+
+type Failures = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, GovernorClock, NoOpMiddleware<Nanos>>;
+
+/// The limits of this process.
+#[derive(Debug)]
+pub struct Limits {
+    clock: Clock,
+    keys: RwLock<HashMap<KeyId, Arc<KeyBuckets>>>,
+    failures: Failures,
+}
+
+impl Limits {
+    pub fn new(clock: Clock) -> Self {
+        let quota = FixedQuota::per_minute(FAILURES_PER_MINUTE);
+        let governor_clock = GovernorClock(Arc::clone(&clock));
+        Self {
+            clock,
+            keys: RwLock::default(),
+            failures: RateLimiter::new(quota, DashMapStateStore::default(), governor_clock),
+        }
+    }
+
+    /// Spends `cost` of the key's quota if that much is left.
+    pub fn spend(&self, key: KeyId, policy: Policy, quota: Quota, cost: u64) -> Spent {
+        let buckets = self.buckets(key);
+        let bucket = match policy {
+            Policy::Token => &buckets.token,
+            Policy::Call => &buckets.call,
+        };
+        bucket.spend(policy, quota, cost, nanos(self.clock.elapsed()))
+    }
+
+    /// Counts a wrong credential from this address; false when its network has presented too many.
+    pub fn failure(&self, address: IpAddr) -> bool {
+        self.failures.check_key(&network(address)).is_ok()
+    }
+
+    /// Forgets what is back to its full quota anyway.
+    pub fn trim(&self) {
+        let now = nanos(self.clock.elapsed());
+        self.keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, buckets| !(buckets.token.is_full(now) && buckets.call.is_full(now)));
+        self.failures.retain_recent();
+        self.failures.shrink_to_fit();
+    }
+
+    fn buckets(&self, key: KeyId) -> Arc<KeyBuckets> {
+        if let Some(buckets) = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Arc::clone(buckets);
+        }
+        Arc::clone(
+            self.keys
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(key)
+                .or_default(),
+        )
+    }
+}
+
+fn nanos(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What counts as one neighbour: an IPv4 address, or the /64 of an IPv6 address.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            [a, b, c, d, 0, 0, 0, 0].into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use entity::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::clock::FrozenClock;
+
+    const KEY: KeyId = KeyId(Uuid::nil());
+    const TEN_A_MINUTE: Quota = Quota {
+        requests: 10,
+        per_seconds: 60,
+    };
+
+    fn limits() -> (Arc<FrozenClock>, Limits) {
+        let clock = FrozenClock::at(Timestamp(0));
+        (clock.clone(), Limits::new(clock))
+    }
+
+    #[test]
+    fn exactly_the_quota_passes_at_once_and_then_one_an_interval() {
+        let (clock, limits) = limits();
+        for left in (0..10).rev() {
+            let spent = limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 1);
+            assert!(spent.allowed);
+            assert_eq!(spent.remaining, left);
+        }
+        let refused = limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 1);
+        assert_eq!(
+            (refused.allowed, refused.remaining, refused.retry_after_seconds),
+            (false, 0, 6)
+        );
+        assert_eq!(refused.reset_seconds, 60);
+        clock.advance(Duration::from_millis(5999));
+        assert!(!limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 1).allowed);
+        clock.advance(Duration::from_millis(1));
+        assert!(limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 1).allowed);
+        assert!(!limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 1).allowed);
+    }
+
+    #[test]
+    fn policies_and_keys_do_not_share() {
+        let (_, limits) = limits();
+        assert!(limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 10).allowed);
+        assert!(limits.spend(KEY, Policy::Call, TEN_A_MINUTE, 10).allowed);
+        assert!(
+            limits
+                .spend(KeyId(Uuid::max()), Policy::Token, TEN_A_MINUTE, 10)
+                .allowed
+        );
+        assert!(!limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 1).allowed);
+    }
+
+    #[test]
+    fn a_refused_request_costs_nothing_and_one_above_the_burst_never_passes() {
+        let (_, limits) = limits();
+        assert!(!limits.spend(KEY, Policy::Call, TEN_A_MINUTE, 11).allowed);
+        assert!(limits.spend(KEY, Policy::Call, TEN_A_MINUTE, 10).allowed);
+    }
+
+    #[test]
+    fn a_changed_quota_acts_at_once_and_grants_no_new_burst() {
+        let (clock, limits) = limits();
+        limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 10);
+        let doubled = Quota {
+            requests: 20,
+            per_seconds: 60,
+        };
+        assert!(!limits.spend(KEY, Policy::Token, doubled, 1).allowed);
+        clock.advance(Duration::from_secs(3));
+        assert!(limits.spend(KEY, Policy::Token, doubled, 1).allowed);
+        let short = Quota {
+            requests: 1,
+            per_seconds: 1,
+        };
+        clock.advance(Duration::from_secs(1));
+        assert!(limits.spend(KEY, Policy::Token, short, 1).allowed);
+    }
+
+    #[test]
+    fn trimming_forgets_only_full_quotas() {
+        let (clock, limits) = limits();
+        limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 10);
+        limits.trim();
+        assert!(!limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 1).allowed);
+        clock.advance(Duration::from_secs(60));
+        limits.trim();
+        assert!(limits.keys.read().unwrap().is_empty());
+    }
+
+    #[test]
+    fn failures_are_counted_by_network() {
+        let (clock, limits) = limits();
+        let [a, b, c] =
+            ["2001:db8::1", "2001:db8::ffff", "2001:db8:0:1::1"].map(|text| text.parse().unwrap());
+        for _ in 0..30 {
+            assert!(limits.failure(a) && limits.failure(b));
+        }
+        assert!(!limits.failure(a));
+        assert!(limits.failure(c));
+        clock.advance(Duration::from_secs(1));
+        assert!(limits.failure(b));
+        assert_eq!(
+            network("::ffff:10.0.0.1".parse().unwrap()),
+            "10.0.0.1".parse::<IpAddr>().unwrap()
+        );
+    }
+}

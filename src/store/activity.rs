@@ -1,0 +1,243 @@
+//! The activity log: appended to by one statement a batch, read within a [`Reach`].
+
+use entity::activity::{self, ActivityFamily, ActivityKind, Column, Outcome};
+use entity::{AccountId, ActivityId, GlobalId, KeyId, Timestamp};
+use sea_orm::sea_query::Condition;
+use sea_orm::{ColumnTrait as _, ConnectionTrait, DbBackend, Iterable as _, QueryFilter as _, Statement};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::page::{self, ForeignCursor, Page, PageRequest, Sort};
+use super::{Reached, rows};
+use crate::access::Reach;
+use crate::entropy::Sequence;
+use crate::error::{Error, Result};
+
+/// Something that happened, on its way into the log.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub at: Timestamp,
+    pub kind: ActivityKind,
+    pub outcome: Outcome,
+    pub actor: Option<GlobalId>,
+    pub key: Option<KeyId>,
+    pub owner: Option<AccountId>,
+    pub target: Option<GlobalId>,
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+    pub request_id: Option<String>,
+    pub token_id: Option<String>,
+    pub detail: Option<serde_json::Value>,
+    /// The event is refused unless the key is enabled, its owner active, and this still their generation.
+    pub only_at_generation: Option<i64>,
+}
+
+/// Which events: all conditions hold together, a list means any of its values.
+#[derive(Clone, Debug, Default)]
+pub struct ActivityFilter {
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+    pub families: Option<Vec<ActivityFamily>>,
+    pub kinds: Option<Vec<ActivityKind>>,
+    pub outcomes: Option<Vec<Outcome>>,
+    pub keys: Option<Vec<KeyId>>,
+    pub owners: Option<Vec<AccountId>>,
+    pub actors: Option<Vec<GlobalId>>,
+    pub ip: Option<String>,
+    pub request_id: Option<String>,
+}
+
+impl ActivityFilter {
+    fn condition(&self) -> Condition {
+        let kinds_of = |families: &[ActivityFamily]| {
+            ActivityKind::iter()
+                .filter(|kind| families.contains(&kind.family()))
+                .collect::<Vec<_>>()
+        };
+        let is_actor = |actor: &GlobalId| {
+            Condition::all()
+                .add(Column::ActorKind.eq(actor.kind))
+                .add(Column::ActorId.eq(actor.uuid))
+        };
+        Condition::all()
+            .add_option(self.from.map(|from| Column::At.gte(from)))
+            .add_option(self.to.map(|to| Column::At.lt(to)))
+            .add_option(
+                self.families
+                    .as_ref()
+                    .map(|families| Column::Kind.is_in(kinds_of(families))),
+            )
+            .add_option(
+                self.kinds
+                    .as_ref()
+                    .map(|kinds| Column::Kind.is_in(kinds.iter().copied())),
+            )
+            .add_option(
+                self.outcomes
+                    .as_ref()
+                    .map(|outcomes| Column::Outcome.is_in(outcomes.iter().copied())),
+            )
+            .add_option(
+                self.keys
+                    .as_ref()
+                    .map(|keys| Column::KeyId.is_in(keys.iter().copied())),
+            )
+            .add_option(
+                self.owners
+                    .as_ref()
+                    .map(|owners| Column::OwnerId.is_in(owners.iter().copied())),
+            )
+            .add_option(self.actors.as_ref().map(|actors| {
+                actors
+                    .iter()
+                    .fold(Condition::any(), |any, actor| any.add(is_actor(actor)))
+            }))
+            .add_option(self.ip.as_ref().map(|ip| Column::Ip.eq(ip)))
+            .add_option(self.request_id.as_ref().map(|id| Column::RequestId.eq(id)))
+    }
+}
+
+/// Events, newest first.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    filter: &ActivityFilter,
+    request: &PageRequest,
+) -> Result<Result<Page<Reached<activity::Model>>, ForeignCursor>> {
+    let sort = Sort {
+        order: 18,
+        column: None,
+        id: Column::Id,
+        descending: true,
+    };
+    page::fetch(
+        db,
+        rows::activity(reach).filter(filter.condition()),
+        sort,
+        request,
+    )
+    .await
+}
+
+pub async fn find(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    id: ActivityId,
+) -> Result<Option<Reached<activity::Model>>> {
+    Ok(rows::activity(reach)
+        .filter(Column::Id.eq(id))
+        .one(db)
+        .await?
+        .map(Reached::new))
+}
+
+/// Writes one event, as part of the change that it tells of.
+pub async fn record(db: &impl ConnectionTrait, ids: &Sequence, event: Event) -> Result<()> {
+    append(db, ids, &[event]).await.map(|_| ())
+}
+
+/// Writes events in one statement, in their order. Says for each whether it was written: one that demands a generation
+/// is not, when that has passed.
+pub async fn append(db: &impl ConnectionTrait, ids: &Sequence, events: &[Event]) -> Result<Vec<bool>> {
+    let rows: Vec<Row<'_>> = events
+        .iter()
+        .map(|event| Row::new(event, ids.next(event.at)))
+        .collect();
+    let json = serde_json::to_string(&rows).map_err(Error::internal)?;
+    let backend = db.get_database_backend();
+    let sql = if backend == DbBackend::Sqlite {
+        APPEND_SQLITE
+    } else {
+        APPEND_POSTGRES
+    };
+    let written = db
+        .query_all_raw(Statement::from_sql_and_values(backend, sql, [json.into()]))
+        .await?;
+    let written = written
+        .iter()
+        .map(|row| row.try_get_by_index::<Uuid>(0))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut written: Vec<_> = written;
+    written.sort_unstable();
+    Ok(rows
+        .iter()
+        .map(|row| written.binary_search(&row.id).is_ok())
+        .collect())
+}
+
+/// An event as the statements below read it, by name.
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(with = "uuid::serde::simple")]
+    id: Uuid,
+    at: i64,
+    kind: i16,
+    outcome: i16,
+    actor_kind: Option<i16>,
+    actor_id: Option<uuid::fmt::Simple>,
+    key_id: Option<uuid::fmt::Simple>,
+    owner_id: Option<uuid::fmt::Simple>,
+    target_kind: Option<i16>,
+    target_id: Option<uuid::fmt::Simple>,
+    ip: Option<&'a str>,
+    user_agent: Option<&'a str>,
+    request_id: Option<&'a str>,
+    token_id: Option<&'a str>,
+    detail: Option<String>,
+    generation: Option<i64>,
+}
+
+impl<'a> Row<'a> {
+    fn new(event: &'a Event, id: Uuid) -> Self {
+        let kind = |object: GlobalId| sea_orm::ActiveEnum::to_value(&object.kind);
+        let named = |object: GlobalId| (!object.uuid.is_nil()).then(|| object.uuid.simple());
+        Self {
+            id,
+            at: event.at.0,
+            kind: sea_orm::ActiveEnum::to_value(&event.kind),
+            outcome: sea_orm::ActiveEnum::to_value(&event.outcome),
+            actor_kind: event.actor.map(kind),
+            actor_id: event.actor.and_then(named),
+            key_id: event.key.map(|key| key.0.simple()),
+            owner_id: event.owner.map(|owner| owner.0.simple()),
+            target_kind: event.target.map(kind),
+            target_id: event.target.and_then(named),
+            ip: event.ip.as_deref(),
+            user_agent: event.user_agent.as_deref(),
+            request_id: event.request_id.as_deref(),
+            token_id: event.token_id.as_deref(),
+            detail: event.detail.as_ref().map(ToString::to_string),
+            generation: event.only_at_generation,
+        }
+    }
+}
+
+const APPEND_SQLITE: &str = "
+INSERT INTO activity (id, at, kind, outcome, actor_kind, actor_id, key_id, owner_id, target_kind, target_id,
+                      ip, user_agent, request_id, token_id, count, detail)
+SELECT unhex(j.value ->> 'id'), j.value ->> 'at', j.value ->> 'kind', j.value ->> 'outcome',
+       j.value ->> 'actor_kind', unhex(j.value ->> 'actor_id'), unhex(j.value ->> 'key_id'),
+       unhex(j.value ->> 'owner_id'), j.value ->> 'target_kind', unhex(j.value ->> 'target_id'),
+       j.value ->> 'ip', j.value ->> 'user_agent', j.value ->> 'request_id', j.value ->> 'token_id', 1,
+       j.value ->> 'detail'
+FROM json_each(?1) j
+LEFT JOIN api_keys k ON k.id = unhex(j.value ->> 'key_id') AND j.value ->> 'generation' IS NOT NULL
+LEFT JOIN accounts o ON o.id = k.owner_id
+WHERE j.value ->> 'generation' IS NULL
+   OR (k.state = 'ENABLED' AND o.active AND k.generation + o.generation = j.value ->> 'generation')
+RETURNING id";
+
+const APPEND_POSTGRES: &str = "
+INSERT INTO activity (id, at, kind, outcome, actor_kind, actor_id, key_id, owner_id, target_kind, target_id,
+                      ip, user_agent, request_id, token_id, count, detail)
+SELECT j.id, j.at, j.kind, j.outcome, j.actor_kind, j.actor_id, j.key_id, j.owner_id, j.target_kind, j.target_id,
+       j.ip, j.user_agent, j.request_id, j.token_id, 1, j.detail
+FROM json_to_recordset($1::json) AS j (
+    id uuid, at bigint, kind smallint, outcome smallint, actor_kind smallint, actor_id uuid, key_id uuid,
+    owner_id uuid, target_kind smallint, target_id uuid, ip text, user_agent text, request_id text, token_id text,
+    detail text, generation bigint)
+LEFT JOIN api_keys k ON k.id = j.key_id AND j.generation IS NOT NULL
+LEFT JOIN accounts o ON o.id = k.owner_id
+WHERE j.generation IS NULL
+   OR (k.state = 'ENABLED' AND o.active AND k.generation + o.generation = j.generation)
+RETURNING id";

@@ -1,0 +1,445 @@
+//! API keys: found, listed, made and changed within a [`Reach`].
+
+use std::collections::HashMap;
+
+use entity::account::AccountKind;
+use entity::api_key::{self, Column, KeyState};
+use entity::{
+    AccountId, KeyId, RoleId, ScopeId, Timestamp, effective_scope, key_grant, key_role, key_scope, role,
+    scope,
+};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _};
+use sea_orm::{
+    ActiveEnum as _, ColumnTrait as _, ConnectionTrait, DbErr, PaginatorTrait as _, QueryFilter as _, SqlErr,
+};
+
+use super::page::{self, ForeignCursor, Page, PageRequest, Sort};
+use super::{Reached, rows};
+use crate::access::{Reach, Scopes};
+use crate::error::{Error, Result};
+
+/// A key within reach.
+pub type Key = Reached<api_key::Model>;
+
+/// What a key is at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyStatus {
+    Pending,
+    Active,
+    Disabled,
+    Expired,
+    OwnerInactive,
+    Deleted,
+}
+
+/// The first that applies, in the order of the design: a deleted key is deleted, whatever else it is.
+pub fn status(key: &api_key::Model, owner_active: bool, now: Timestamp) -> KeyStatus {
+    match key.state {
+        KeyState::Deleted => KeyStatus::Deleted,
+        KeyState::Pending => KeyStatus::Pending,
+        _ if !owner_active => KeyStatus::OwnerInactive,
+        KeyState::Disabled => KeyStatus::Disabled,
+        KeyState::Enabled if key.expires_at.is_some_and(|end| end <= now) => KeyStatus::Expired,
+        KeyState::Enabled => KeyStatus::Active,
+    }
+}
+
+/// Which keys: all conditions hold together, a list means any of its values.
+#[derive(Clone, Debug, Default)]
+pub struct KeyFilter {
+    pub ids: Option<Vec<KeyId>>,
+    pub owners: Option<Vec<AccountId>>,
+    pub owner_kind: Option<AccountKind>,
+    /// Without it, deleted keys and those of inactive owners are left out.
+    pub status: Option<Vec<KeyStatus>>,
+    pub read_only: Option<bool>,
+    pub created_before: Option<Timestamp>,
+    pub created_after: Option<Timestamp>,
+    pub expires_before: Option<Timestamp>,
+}
+
+/// What a list of keys is ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOrder {
+    CreatedAt,
+    Name,
+    ExpiresAt,
+}
+
+impl KeyFilter {
+    fn condition(&self, now: Timestamp) -> Condition {
+        let any_status = |wanted: &[KeyStatus]| {
+            wanted
+                .iter()
+                .fold(Condition::any(), |any, status| any.add(has_status(*status, now)))
+        };
+        Condition::all()
+            .add_option(self.ids.as_ref().map(|ids| Column::Id.is_in(ids.iter().copied())))
+            .add_option(
+                self.owners
+                    .as_ref()
+                    .map(|owners| Column::OwnerId.is_in(owners.iter().copied())),
+            )
+            .add_option(
+                self.owner_kind
+                    .map(|kind| Column::OwnerId.in_subquery(rows::accounts_of(kind))),
+            )
+            .add(match &self.status {
+                Some(wanted) => any_status(wanted),
+                None => Condition::all()
+                    .add(has_status(KeyStatus::Deleted, now).not())
+                    .add(has_status(KeyStatus::OwnerInactive, now).not()),
+            })
+            .add_option(self.read_only.map(|read_only| Column::ReadOnly.eq(read_only)))
+            .add_option(self.created_before.map(|before| Column::CreatedAt.lt(before)))
+            .add_option(self.created_after.map(|after| Column::CreatedAt.gt(after)))
+            .add_option(self.expires_before.map(|before| Column::ExpiresAt.lt(before)))
+    }
+}
+
+/// The same rule as [`status`], for the database.
+fn has_status(status: KeyStatus, now: Timestamp) -> Condition {
+    let owner_inactive = || Column::OwnerId.in_subquery(rows::inactive_accounts());
+    let owner_active = || Column::OwnerId.not_in_subquery(rows::inactive_accounts());
+    let ended = || {
+        Condition::all()
+            .add(Column::ExpiresAt.is_not_null())
+            .add(Column::ExpiresAt.lte(now))
+    };
+    let state = |state: KeyState| Condition::all().add(Column::State.eq(state));
+    match status {
+        KeyStatus::Deleted => state(KeyState::Deleted),
+        KeyStatus::Pending => state(KeyState::Pending),
+        KeyStatus::OwnerInactive => Condition::all()
+            .add(Column::State.is_in([KeyState::Enabled, KeyState::Disabled]))
+            .add(owner_inactive()),
+        KeyStatus::Disabled => state(KeyState::Disabled).add(owner_active()),
+        KeyStatus::Expired => state(KeyState::Enabled).add(owner_active()).add(ended()),
+        KeyStatus::Active => state(KeyState::Enabled).add(owner_active()).add(ended().not()),
+    }
+}
+
+pub async fn list(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    (filter, now): (&KeyFilter, Timestamp),
+    (order, descending): (KeyOrder, bool),
+    request: &PageRequest,
+) -> Result<Result<Page<Key>, ForeignCursor>> {
+    let (tag, column) = match order {
+        KeyOrder::CreatedAt => (0, None),
+        KeyOrder::Name => (1, Some(Column::Name)),
+        KeyOrder::ExpiresAt => (2, Some(Column::ExpiresAt)),
+    };
+    let sort = Sort {
+        order: tag,
+        column,
+        id: Column::Id,
+        descending,
+    };
+    page::fetch(db, rows::keys(reach).filter(filter.condition(now)), sort, request).await
+}
+
+pub async fn count(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    filter: &KeyFilter,
+    now: Timestamp,
+) -> Result<u64> {
+    Ok(rows::keys(reach).filter(filter.condition(now)).count(db).await?)
+}
+
+/// The keys with these ids that are within reach, deleted ones too.
+pub async fn find_many(db: &impl ConnectionTrait, reach: &Reach, ids: &[KeyId]) -> Result<Vec<Key>> {
+    let keys = rows::keys(reach)
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(db)
+        .await?;
+    Ok(keys.into_iter().map(Reached::new).collect())
+}
+
+pub async fn find(db: &impl ConnectionTrait, reach: &Reach, id: KeyId) -> Result<Option<Key>> {
+    Ok(rows::keys(reach)
+        .filter(Column::Id.eq(id))
+        .one(db)
+        .await?
+        .map(Reached::new))
+}
+
+/// A key that was in reach, as it is now.
+pub async fn reread(db: &impl ConnectionTrait, key: &Key) -> Result<Key> {
+    let fresh = reread_many(db, std::slice::from_ref(key)).await?.pop();
+    fresh.ok_or_else(|| Error::internal("a key vanished inside its transaction"))
+}
+
+/// Keys that were in reach, as they are now, in their order.
+pub async fn reread_many(db: &impl ConnectionTrait, keys: &[Key]) -> Result<Vec<Key>> {
+    let ids = keys.iter().map(|key| key.id);
+    let fresh = rows::before_permission::<api_key::Entity>()
+        .filter(Column::Id.is_in(ids))
+        .all(db)
+        .await?;
+    let mut fresh: HashMap<KeyId, api_key::Model> = fresh.into_iter().map(|key| (key.id, key)).collect();
+    Ok(keys
+        .iter()
+        .filter_map(|key| fresh.remove(&key.id).map(Reached::new))
+        .collect())
+}
+
+pub async fn find_by_client_id(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    client_id: &str,
+) -> Result<Option<Key>> {
+    Ok(rows::keys(reach)
+        .filter(Column::ClientId.eq(client_id))
+        .one(db)
+        .await?
+        .map(Reached::new))
+}
+
+/// The key that has this name among those of its owner, whoever asks.
+pub async fn find_by_name(db: &impl ConnectionTrait, owner: AccountId, name: &str) -> Result<Option<KeyId>> {
+    let key = rows::keys_of(owner)
+        .filter(Column::Name.eq(name))
+        .filter(Column::DeletedAt.is_null())
+        .one(db)
+        .await?;
+    Ok(key.map(|key| key.id))
+}
+
+/// Another key of the same owner has the name.
+#[derive(Clone, Copy, Debug)]
+pub struct NameTaken;
+
+/// Adds a key. The reach is the proof that its maker may.
+pub async fn add(
+    db: &impl ConnectionTrait,
+    _reach: &Reach,
+    key: api_key::Model,
+) -> Result<Result<Key, NameTaken>> {
+    Ok(named(rows::add(db, key.clone()).await)?.map(|()| Reached::new(key)))
+}
+
+/// The unique index on owner and name has the last word, whatever was looked up before.
+fn named<T>(result: Result<T, DbErr>) -> Result<Result<T, NameTaken>> {
+    match result {
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            Ok(Err(NameTaken))
+        }
+        result => Ok(Ok(result?)),
+    }
+}
+
+/// Writes the new properties of a key; false if somebody else has changed it since it was read.
+pub async fn replace(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    before: &Key,
+    after: &api_key::Model,
+) -> Result<Result<bool, NameTaken>> {
+    let update = rows::change_keys(reach)
+        .filter(Column::Id.eq(before.id))
+        .filter(Column::Version.eq(before.version))
+        .col_expr(Column::Name, Expr::val(after.name.clone()))
+        .col_expr(Column::Description, Expr::val(after.description.clone()))
+        .col_expr(Column::ReadOnly, Expr::val(after.read_only))
+        .col_expr(Column::InheritsOwner, Expr::val(after.inherits_owner))
+        .col_expr(Column::ExpiresAt, Expr::val(after.expires_at))
+        .col_expr(
+            Column::TokenLifetimeSeconds,
+            Expr::val(after.token_lifetime_seconds),
+        )
+        .col_expr(Column::TokenLimitRequests, Expr::val(after.token_limit_requests))
+        .col_expr(Column::TokenLimitSeconds, Expr::val(after.token_limit_seconds))
+        .col_expr(Column::CallLimitRequests, Expr::val(after.call_limit_requests))
+        .col_expr(Column::CallLimitSeconds, Expr::val(after.call_limit_seconds))
+        .col_expr(Column::Version, Expr::val(after.version))
+        .col_expr(Column::UpdatedAt, Expr::val(after.updated_at));
+    Ok(named(update.exec(db).await)?.map(|result| result.rows_affected == 1))
+}
+
+/// What a change of state does to keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateChange {
+    Enable,
+    Disable,
+    Delete,
+    /// The secret changed at once: tokens got with the old one die.
+    EndTokens,
+    /// The secret changed, and what was got with the old one lives on.
+    Touch,
+}
+
+/// Changes the state of keys in one statement.
+pub async fn change_state(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    keys: &[KeyId],
+    (change, now): (StateChange, Timestamp),
+) -> Result<()> {
+    let (state, ends_tokens) = match change {
+        StateChange::Enable => (Some(KeyState::Enabled), false),
+        StateChange::Disable => (Some(KeyState::Disabled), true),
+        StateChange::Delete => (Some(KeyState::Deleted), true),
+        StateChange::EndTokens => (None, true),
+        StateChange::Touch => (None, false),
+    };
+    let mut update = rows::change_keys(reach)
+        .filter(Column::Id.is_in(keys.iter().copied()))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdatedAt, Expr::val(now));
+    if let Some(state) = state {
+        update = update.col_expr(Column::State, Expr::val(state.to_value()));
+    }
+    if change == StateChange::Delete {
+        update = update.col_expr(Column::DeletedAt, Expr::val(now));
+    }
+    if ends_tokens {
+        update = update.col_expr(Column::Generation, Expr::col(Column::Generation).add(1));
+    }
+    update.exec(db).await?;
+    Ok(())
+}
+
+pub async fn set_roles(db: &impl ConnectionTrait, key: KeyId, roles: &[RoleId]) -> Result<()> {
+    rows::remove::<key_role::Entity>()
+        .filter(key_role::Column::KeyId.eq(key))
+        .exec(db)
+        .await?;
+    rows::add_all(
+        db,
+        roles.iter().map(|role| key_role::Model {
+            key_id: key,
+            role_id: *role,
+        }),
+    )
+    .await
+}
+
+pub async fn set_scopes(db: &impl ConnectionTrait, key: KeyId, scopes: &[ScopeId]) -> Result<()> {
+    rows::remove::<key_scope::Entity>()
+        .filter(key_scope::Column::KeyId.eq(key))
+        .exec(db)
+        .await?;
+    rows::add_all(
+        db,
+        scopes.iter().map(|scope| key_scope::Model {
+            key_id: key,
+            scope_id: *scope,
+        }),
+    )
+    .await
+}
+
+/// The roles of each key, by name.
+pub async fn roles_of(db: &impl ConnectionTrait, keys: &[&Key]) -> Result<HashMap<KeyId, Vec<role::Model>>> {
+    let links = rows::shared::<key_role::Entity>()
+        .filter(key_role::Column::KeyId.is_in(ids(keys)))
+        .all(db)
+        .await?;
+    let roles = rows::shared::<role::Entity>()
+        .filter(role::Column::Id.is_in(links.iter().map(|link| link.role_id)))
+        .all(db)
+        .await?;
+    let roles: HashMap<RoleId, role::Model> = roles.into_iter().map(|role| (role.id, role)).collect();
+    let pairs = links
+        .into_iter()
+        .filter_map(|link| Some((link.key_id, roles.get(&link.role_id)?.clone())));
+    Ok(grouped(pairs, |role| role.name.clone()))
+}
+
+/// The scopes given to each key directly, by name.
+pub async fn scopes_of(
+    db: &impl ConnectionTrait,
+    keys: &[&Key],
+) -> Result<HashMap<KeyId, Vec<scope::Model>>> {
+    let links = rows::shared::<key_scope::Entity>()
+        .filter(key_scope::Column::KeyId.is_in(ids(keys)))
+        .all(db)
+        .await?;
+    scopes_by_key(
+        db,
+        links
+            .into_iter()
+            .map(|link| (link.key_id, link.scope_id))
+            .collect(),
+    )
+    .await
+}
+
+/// What an exchange of each key can grant now, by name.
+pub async fn effective_scopes_of(
+    db: &impl ConnectionTrait,
+    keys: &[&Key],
+) -> Result<HashMap<KeyId, Vec<scope::Model>>> {
+    let links = rows::shared::<effective_scope::Entity>()
+        .filter(effective_scope::Column::KeyId.is_in(ids(keys)))
+        .all(db)
+        .await?;
+    scopes_by_key(
+        db,
+        links
+            .into_iter()
+            .map(|link| (link.key_id, link.scope_id))
+            .collect(),
+    )
+    .await
+}
+
+/// What each key was given: how strong its secret is.
+pub async fn strength_of(db: &impl ConnectionTrait, keys: &[&Key]) -> Result<HashMap<KeyId, Scopes>> {
+    let grants = rows::shared::<key_grant::Entity>()
+        .filter(key_grant::Column::KeyId.is_in(ids(keys)))
+        .all(db)
+        .await?;
+    let scopes = scopes_by_key(
+        db,
+        grants
+            .into_iter()
+            .map(|grant| (grant.key_id, grant.scope_id))
+            .collect(),
+    )
+    .await?;
+    Ok(scopes
+        .into_iter()
+        .map(|(key, scopes)| (key, scopes.into_iter().map(|scope| scope.name).collect()))
+        .collect())
+}
+
+async fn scopes_by_key(
+    db: &impl ConnectionTrait,
+    links: Vec<(KeyId, ScopeId)>,
+) -> Result<HashMap<KeyId, Vec<scope::Model>>> {
+    let mut wanted: Vec<ScopeId> = links.iter().map(|(_, scope)| *scope).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let scopes = rows::shared::<scope::Entity>()
+        .filter(scope::Column::Id.is_in(wanted))
+        .all(db)
+        .await?;
+    let scopes: HashMap<ScopeId, scope::Model> = scopes.into_iter().map(|scope| (scope.id, scope)).collect();
+    let pairs = links
+        .into_iter()
+        .filter_map(|(key, scope)| Some((key, scopes.get(&scope)?.clone())));
+    Ok(grouped(pairs, |scope| scope.name.clone()))
+}
+
+fn ids(keys: &[&Key]) -> Vec<KeyId> {
+    keys.iter().map(|key| key.id).collect()
+}
+
+fn grouped<K, V, S>(pairs: impl IntoIterator<Item = (K, V)>, order: impl Fn(&V) -> S) -> HashMap<K, Vec<V>>
+where
+    K: std::hash::Hash + Eq,
+    S: Ord,
+{
+    let mut groups: HashMap<K, Vec<V>> = HashMap::new();
+    for (key, value) in pairs {
+        groups.entry(key).or_default().push(value);
+    }
+    for group in groups.values_mut() {
+        group.sort_by_key(&order);
+    }
+    groups
+}

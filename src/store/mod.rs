@@ -1,0 +1,19 @@
+//! How it is kept: queries, and nothing but queries. Time arrives as an argument, permission as a [`Reach`].
+//!
+//! [`Reach`]: crate::access::Reach
+
+pub mod accounts;
+pub mod activity;
+pub mod credentials;
+mod database;
+pub mod keys;
+pub mod page;
+pub mod roles;
+mod rows;
+pub mod scopes;
+pub mod secrets;
+pub mod server_keys;
+pub mod settings;
+
+pub use database::{Database, Tx};
+pub use rows::Reached;

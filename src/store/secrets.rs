@@ -1,0 +1,66 @@
+//! The stored secrets of keys: at most the current one, and the previous one until its end.
+
+use std::collections::HashMap;
+
+use entity::key_secret::{self, Column};
+use entity::{KeyId, Timestamp};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, QueryFilter as _, QueryOrder as _};
+
+use super::keys::Key;
+use super::rows;
+use crate::error::Result;
+
+/// Makes each secret the current one of its key. Those before end at once, or with grace at their key's given time.
+pub async fn replace(
+    db: &impl ConnectionTrait,
+    secrets: Vec<key_secret::Model>,
+    previous_ends: &HashMap<KeyId, Timestamp>,
+) -> Result<()> {
+    let (graced, at_once): (Vec<KeyId>, Vec<KeyId>) = secrets
+        .iter()
+        .map(|secret| secret.key_id)
+        .partition(|key| previous_ends.contains_key(key));
+    let over = Condition::any()
+        .add(Column::KeyId.is_in(at_once))
+        .add(Column::KeyId.is_in(graced).and(Column::ValidUntil.is_not_null()));
+    rows::remove::<key_secret::Entity>().filter(over).exec(db).await?;
+    for (end, keys) in by_end(previous_ends) {
+        rows::change_shared::<key_secret::Entity>()
+            .filter(Column::KeyId.is_in(keys))
+            .col_expr(Column::ValidUntil, Expr::val(end))
+            .exec(db)
+            .await?;
+    }
+    rows::add_all(db, secrets).await
+}
+
+/// Ends are few: that of the grace period, and those of keys that end before it.
+fn by_end(ends: &HashMap<KeyId, Timestamp>) -> HashMap<Timestamp, Vec<KeyId>> {
+    let mut groups: HashMap<Timestamp, Vec<KeyId>> = HashMap::new();
+    for (key, end) in ends {
+        groups.entry(*end).or_default().push(*key);
+    }
+    groups
+}
+
+/// The secrets of each key that can still be used, the current one first.
+pub async fn of_keys(
+    db: &impl ConnectionTrait,
+    keys: &[&Key],
+    now: Timestamp,
+) -> Result<HashMap<KeyId, Vec<key_secret::Model>>> {
+    let secrets = rows::shared::<key_secret::Entity>()
+        .filter(Column::KeyId.is_in(keys.iter().map(|key| key.id)))
+        .order_by_desc(Column::CreatedAt)
+        .all(db)
+        .await?;
+    let mut by_key: HashMap<KeyId, Vec<key_secret::Model>> = HashMap::new();
+    for secret in secrets
+        .into_iter()
+        .filter(|secret| secret.valid_until.is_none_or(|end| end > now))
+    {
+        by_key.entry(secret.key_id).or_default().push(secret);
+    }
+    Ok(by_key)
+}

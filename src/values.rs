@@ -1,0 +1,156 @@
+//! What callers send, parsed at the door into types that the inside can trust.
+
+use crate::error::{UserError, UserErrorCode};
+
+/// The longest name, in characters.
+pub const MAX_NAME: usize = 100;
+/// The longest description, in characters.
+pub const MAX_DESCRIPTION: usize = 1000;
+const MAX_EMAIL: usize = 254;
+
+/// The name of a key or another object: 1 to 100 characters, without control characters or outer spaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    pub fn parse(field: &'static str, text: &str) -> Result<Self, UserError> {
+        let name = text.trim();
+        if name.is_empty() {
+            return Err(UserError::invalid(field, "Give it a name."));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(UserError::invalid(
+                field,
+                "A name cannot contain line breaks or control characters.",
+            ));
+        }
+        within(field, name, MAX_NAME)?;
+        Ok(Self(name.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// A description: at most 1,000 characters; an empty one is none.
+pub fn description(field: &'static str, text: &str) -> Result<Option<String>, UserError> {
+    let text = text.trim();
+    within(field, text, MAX_DESCRIPTION)?;
+    if text.chars().any(|letter| letter.is_control() && letter != '\n') {
+        return Err(UserError::invalid(
+            field,
+            "A description cannot contain control characters.",
+        ));
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// An e-mail address in lower case. Only its outline is checked: whether it exists is for the mail to tell.
+pub fn email(field: &'static str, text: &str) -> Result<String, UserError> {
+    let email = text.trim().to_lowercase();
+    within(field, &email, MAX_EMAIL)?;
+    let plain = !email
+        .chars()
+        .any(|letter| letter.is_whitespace() || letter.is_control());
+    match email.split_once('@') {
+        Some((local, domain))
+            if plain && !local.is_empty() && !domain.is_empty() && !domain.contains('@') =>
+        {
+            Ok(email)
+        }
+        _ => Err(UserError::invalid(
+            field,
+            "Give an e-mail address such as ada@example.com.",
+        )),
+    }
+}
+
+fn within(field: &'static str, text: &str, most: usize) -> Result<(), UserError> {
+    let length = text.chars().count();
+    if length > most {
+        let message = format!("Use at most {most} characters; this has {length}.");
+        return Err(UserError::new(UserErrorCode::TooLong, field, message));
+    }
+    Ok(())
+}
+
+/// A limit: so many requests in so many seconds, and at once as many as in the whole window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    pub requests: i32,
+    pub per_seconds: i32,
+}
+
+impl Quota {
+    pub fn parse(field: &'static str, requests: i32, per_seconds: i32) -> Result<Self, UserError> {
+        if requests < 1 || !(1..=86_400).contains(&per_seconds) {
+            let message = "A limit is at least 1 request, per 1 to 86,400 seconds.";
+            return Err(UserError::invalid(field, message));
+        }
+        Ok(Self {
+            requests,
+            per_seconds,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_and_bounded() {
+        assert_eq!(Name::parse("name", "  ci  ").unwrap().into_string(), "ci");
+        assert_eq!(
+            Name::parse("name", " \t ").unwrap_err().code,
+            UserErrorCode::Invalid
+        );
+        assert_eq!(
+            Name::parse("name", "a\nb").unwrap_err().code,
+            UserErrorCode::Invalid
+        );
+        assert!(Name::parse("name", &"é".repeat(100)).is_ok());
+        assert_eq!(
+            Name::parse("name", &"é".repeat(101)).unwrap_err().code,
+            UserErrorCode::TooLong
+        );
+    }
+
+    #[test]
+    fn an_empty_description_is_none() {
+        assert_eq!(description("description", "  "), Ok(None));
+        assert_eq!(
+            description("description", "two\nlines"),
+            Ok(Some("two\nlines".to_owned()))
+        );
+        assert!(description("description", "bell\u{7}").is_err());
+        assert_eq!(
+            description("description", &"x".repeat(1001)).unwrap_err().code,
+            UserErrorCode::TooLong
+        );
+    }
+
+    #[test]
+    fn an_email_has_two_parts() {
+        assert_eq!(
+            email("email", " Ada@Example.com ").as_deref(),
+            Ok("ada@example.com")
+        );
+        for wrong in ["", "ada", "@example.com", "ada@", "a b@example.com", "a@b@c"] {
+            assert!(email("email", wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_quota_is_positive() {
+        assert!(Quota::parse("tokenRateLimit", 1, 1).is_ok());
+        for (requests, seconds) in [(0, 1), (-1, 1), (1, 0), (1, 86_401)] {
+            assert!(Quota::parse("tokenRateLimit", requests, seconds).is_err());
+        }
+    }
+}
