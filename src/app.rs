@@ -1,5 +1,8 @@
 //! Everything that is built once, at the start: the same for the command, the server and the tests.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -48,8 +51,8 @@ impl App {
         if let DatabaseUrl::Sqlite(path) = &config.database
             && let Some(directory) = path.parent()
         {
-            std::fs::create_dir_all(directory)
-                .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+            make_private(path, directory)
+                .with_context(|| format!("cannot make the database {}", path.display()))?;
         }
         let db = Database::connect(&config.database)
             .await
@@ -71,6 +74,17 @@ impl App {
         };
         Ok((Arc::new(app), Writer { db, journal: task }))
     }
+}
+
+/// The database is for the server's user alone; SQLite gives its other files the same mode.
+fn make_private(path: &Path, directory: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map(|_| ())
 }
 
 impl Writer {

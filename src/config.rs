@@ -15,6 +15,29 @@ pub const DEFAULTS: &str = include_str!("../config.default.toml");
 const FILE: &str = "latchkey.toml";
 const ENVIRONMENT: &str = "LATCHKEY_";
 
+const SETTINGS: [&str; 9] = [
+    "listen",
+    "public_url",
+    "data_dir",
+    "database_url",
+    "master_key_file",
+    "master_key",
+    "trusted_proxies",
+    "log",
+    "log_format",
+];
+
+/// Variables that begin like settings and are none. They are worth a warning and no more: container platforms inject
+/// such names beside a service called `latchkey`.
+pub fn unknown_variables() -> Vec<String> {
+    let known = |name: &str| SETTINGS.iter().any(|setting| name.eq_ignore_ascii_case(setting));
+    Env::prefixed(ENVIRONMENT)
+        .iter()
+        .filter(|(name, _)| !known(name.as_str()))
+        .map(|(name, _)| format!("{ENVIRONMENT}{}", name.as_str().to_uppercase()))
+        .collect()
+}
+
 /// The settings.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -132,8 +155,8 @@ impl Config {
     pub fn load(overrides: &Overrides) -> Result<Self, WrongSetting> {
         Self::from_figment(
             &Figment::from(Toml::string(DEFAULTS))
-                .merge(Toml::file(FILE))
-                .merge(Env::prefixed(ENVIRONMENT).split("__"))
+                .merge(Toml::file_exact(FILE))
+                .merge(Env::prefixed(ENVIRONMENT).only(&SETTINGS))
                 .merge(Serialized::defaults(overrides)),
         )
     }
@@ -344,15 +367,7 @@ mod tests {
     #[test]
     fn the_reference_names_every_setting() {
         let reference = reference();
-        for name in [
-            "listen",
-            "public_url",
-            "data_dir",
-            "database_url",
-            "master_key_file",
-            "master_key",
-            "log_format",
-        ] {
+        for name in SETTINGS {
             assert!(reference.contains(&format!("| `{name}` |")), "{name}");
         }
     }

@@ -116,6 +116,9 @@ async fn with_settings(settings: &Settings, verb: Option<Verb>) -> anyhow::Resul
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     logging::start(config)?;
+    for name in config::unknown_variables() {
+        tracing::warn!("the environment variable {name} is no setting and has no effect");
+    }
     let server = Server::bind(config, SystemClock::shared(), SystemEntropy::shared()).await?;
     print(&banner::text(config, &server).await?)?;
     server.run(told_to_stop()).await

@@ -52,7 +52,10 @@ pub(super) async fn method_not_allowed(Extension(origin): Extension<Origin>) -> 
 }
 
 /// The end of a panic: the connection lives on, the log has the message.
-#[expect(clippy::needless_pass_by_value, reason = "this is the signature that the layer calls")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "this is the signature that the layer calls"
+)]
 pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
     let message = cause
         .downcast_ref::<&str>()

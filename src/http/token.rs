@@ -56,9 +56,12 @@ pub(super) async fn exchange(
     match parse(&headers, body).await {
         Ok(request) => match tokens::exchange(&state.app, &origin, &request).await {
             Ok(token) => issued(&token),
+            // To clients that sent their credentials in the body a challenge is noise, which stock libraries report
+            // instead of the error.
+            Err(error) if headers.contains_key(AUTHORIZATION) => challenged(failed(&error, &origin)),
             Err(error) => failed(&error, &origin),
         },
-        Err(error) => error.into_response(),
+        Err(error) => challenged(error.into_response()),
     }
 }
 
@@ -283,17 +286,20 @@ fn failed(error: &ExchangeError, origin: &Origin) -> Response {
     }
 }
 
+/// Names Basic as the way in on a 401 (RFC 6749, section 5.2; RFC 9110, section 15.5.2).
+fn challenged(mut response: Response) -> Response {
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Basic realm=\"latchkey\", charset=\"UTF-8\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
 impl OauthError {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.error, "error_description": self.description });
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Basic realm=\"latchkey\", charset=\"UTF-8\""),
-            );
-        }
         no_store(headers);
         response
     }
