@@ -79,12 +79,7 @@ impl App {
 /// The database is for the server's user alone; SQLite gives its other files the same mode.
 fn make_private(path: &Path, directory: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-        .map(|_| ())
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(|_| ())
 }
 
 impl Writer {

@@ -40,16 +40,10 @@ pub async fn prepare(
     now: Timestamp,
 ) -> anyhow::Result<ServerKeys> {
     let tx = db.begin_exclusive().await?;
-    migration::Migrator::up(&*tx, None)
-        .await
-        .context("the database could not be brought up to date")?;
+    migration::Migrator::up(&*tx, None).await.context("the database could not be brought up to date")?;
     let first_start = store::server_keys::data_keys(&*tx).await?.is_empty();
     let master_key = master_key(config, entropy, first_start)?;
-    let seed = Seed {
-        tx: &tx,
-        entropy,
-        now,
-    };
+    let seed = Seed { tx: &tx, entropy, now };
     seed.built_in_objects().await?;
     if first_start {
         seed.server_keys(&master_key).await?;
@@ -62,10 +56,9 @@ pub async fn prepare(
 /// Reads the master key; makes the file on the first start on SQLite, where no other node needs the same one.
 fn master_key(config: &Config, entropy: &dyn Random, first_start: bool) -> anyhow::Result<MasterKey> {
     let (text, origin) = match &config.master_key {
-        MasterKeySource::Given(text) => (
-            text.clone(),
-            "the setting `master_key` (LATCHKEY_MASTER_KEY)".to_owned(),
-        ),
+        MasterKeySource::Given(text) => {
+            (text.clone(), "the setting `master_key` (LATCHKEY_MASTER_KEY)".to_owned())
+        }
         MasterKeySource::File(path) => {
             if first_start && matches!(config.database, DatabaseUrl::Sqlite(_)) {
                 make_key_file(path, entropy)
@@ -87,12 +80,7 @@ fn master_key(config: &Config, entropy: &dyn Random, first_start: bool) -> anyho
 
 /// Two processes may start at once: the file that is there first stays.
 fn make_key_file(path: &Path, entropy: &dyn Random) -> std::io::Result<()> {
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(mut file) => {
             writeln!(file, "{}", *MasterKey::generate(entropy))?;
             file.sync_all()
@@ -114,9 +102,7 @@ async fn unwrap_keys(tx: &Tx, master_key: &MasterKey) -> anyhow::Result<ServerKe
     let wrong = "the master key does not fit the database: give the one that the database was made with";
     let (mut secrets, mut pepper) = (Vec::new(), None);
     for row in store::server_keys::data_keys(&**tx).await? {
-        let plain = master_key
-            .unwrap(&data_key_purpose(row.purpose, row.id), &row.wrapped)
-            .context(wrong)?;
+        let plain = master_key.unwrap(&data_key_purpose(row.purpose, row.id), &row.wrapped).context(wrong)?;
         let key = DataKey::try_from(plain).context(wrong)?;
         match row.purpose {
             DataKeyPurpose::ClientSecret => secrets.push((row.id, key)),
@@ -127,9 +113,8 @@ async fn unwrap_keys(tx: &Tx, master_key: &MasterKey) -> anyhow::Result<ServerKe
     for row in store::server_keys::signing_keys(&**tx).await? {
         verifiers.push(Verifier::new(&row.kid, &row.public_jwk)?);
         if row.state == SigningKeyState::Active {
-            let private_key = master_key
-                .unwrap(&signing_key_purpose(&row.kid), &row.wrapped_private_key)
-                .context(wrong)?;
+            let private_key =
+                master_key.unwrap(&signing_key_purpose(&row.kid), &row.wrapped_private_key).context(wrong)?;
             signer = Some(Signer::new(&row.kid, &private_key)?);
         }
     }
@@ -201,10 +186,7 @@ impl Seed<'_> {
     }
 
     async fn operator_account(&self) -> anyhow::Result<()> {
-        if store::accounts::service_account_by_name(&**self.tx, OPERATOR_ACCOUNT)
-            .await?
-            .is_some()
-        {
+        if store::accounts::service_account_by_name(&**self.tx, OPERATOR_ACCOUNT).await?.is_some() {
             return Ok(());
         }
         let id = self.id();
@@ -234,12 +216,7 @@ impl Seed<'_> {
             let wrapped = master_key
                 .wrap(self.entropy, &data_key_purpose(purpose, id), plain.as_bytes())
                 .context("a data key could not be wrapped")?;
-            let row = data_key::Model {
-                id,
-                purpose,
-                wrapped,
-                created_at: self.now,
-            };
+            let row = data_key::Model { id, purpose, wrapped, created_at: self.now };
             store::server_keys::add_data_key(&**self.tx, row).await?;
         }
         let key = NewSigningKey::generate()?;

@@ -25,22 +25,14 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
     pub fn shared() -> Clock {
-        Arc::new(Self {
-            start: Instant::now(),
-        })
+        Arc::new(Self { start: Instant::now() })
     }
 }
 
 impl Time for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
@@ -60,10 +52,7 @@ pub struct FrozenClock {
 
 impl FrozenClock {
     pub fn at(start: Timestamp) -> Arc<Self> {
-        Arc::new(Self {
-            start: start.0,
-            passed_millis: AtomicI64::new(0),
-        })
+        Arc::new(Self { start: start.0, passed_millis: AtomicI64::new(0) })
     }
 
     pub fn advance(&self, by: Duration) {

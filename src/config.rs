@@ -70,15 +70,9 @@ impl std::fmt::Display for DatabaseUrl {
         match self {
             Self::Sqlite(path) => write!(f, "SQLite in {}", path.display()),
             Self::Postgres(address) => {
-                let host = address
-                    .rsplit_once('@')
-                    .map_or(address.as_str(), |(_, host)| host);
+                let host = address.rsplit_once('@').map_or(address.as_str(), |(_, host)| host);
                 let host = host.split_once("://").map_or(host, |(_, host)| host);
-                write!(
-                    f,
-                    "PostgreSQL at {}",
-                    host.split_once('?').map_or(host, |(host, _)| host)
-                )
+                write!(f, "PostgreSQL at {}", host.split_once('?').map_or(host, |(host, _)| host))
             }
         }
     }
@@ -128,10 +122,7 @@ pub struct WrongSetting {
 
 impl WrongSetting {
     fn new(name: &str, problem: impl Into<String>) -> Self {
-        Self {
-            name: name.to_owned(),
-            problem: problem.into(),
-        }
+        Self { name: name.to_owned(), problem: problem.into() }
     }
 }
 
@@ -171,10 +162,7 @@ impl Config {
         let listen = SocketAddr::from_str(&raw.listen).map_err(|_| {
             WrongSetting::new(
                 "listen",
-                format!(
-                    "`{}` is no address with a port such as 127.0.0.1:8080",
-                    raw.listen
-                ),
+                format!("`{}` is no address with a port such as 127.0.0.1:8080", raw.listen),
             )
         })?;
         let public_url = raw.public_url.as_deref().map(public_url).transpose()?;
@@ -211,19 +199,16 @@ impl Config {
 fn unreadable(error: &figment::Error) -> WrongSetting {
     let name = error.path.last().cloned();
     match &error.kind {
-        figment::error::Kind::UnknownField(field, known) => WrongSetting::new(
-            field,
-            format!("there is no such setting; there are {}", known.join(", ")),
-        ),
+        figment::error::Kind::UnknownField(field, known) => {
+            WrongSetting::new(field, format!("there is no such setting; there are {}", known.join(", ")))
+        }
         kind => WrongSetting::new(name.as_deref().unwrap_or(FILE), kind.to_string()),
     }
 }
 
 fn public_url(text: &str) -> Result<String, WrongSetting> {
     let url = text.trim_end_matches('/');
-    let host = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let plain =
         |letter: char| letter.is_ascii_graphic() && !matches!(letter, '/' | '?' | '#' | '@' | '"' | '\\');
     match host {
@@ -274,12 +259,9 @@ fn list_or_commas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Stri
     }
     Ok(match Either::deserialize(deserializer)? {
         Either::List(list) => list,
-        Either::Text(text) => text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        Either::Text(text) => {
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        }
     })
 }
 
@@ -291,11 +273,7 @@ pub fn reference() -> String {
         let text = line.strip_prefix("# ").unwrap_or(line);
         match text.split_once(" = ").filter(|(name, _)| !name.contains(' ')) {
             Some((name, value)) => {
-                let default = if line.starts_with('#') {
-                    "not set".to_owned()
-                } else {
-                    format!("`{value}`")
-                };
+                let default = if line.starts_with('#') { "not set".to_owned() } else { format!("`{value}`") };
                 let about = comment.join(" ").replace('|', "\\|");
                 rows.push_str(&format!(
                     "| `{name}` | `{ENVIRONMENT}{}` | {default} | {about} |\n",

@@ -66,12 +66,7 @@ impl Deref for Context {
 
 impl Context {
     pub fn new(app: Arc<App>, caller: Caller, origin: Origin, now: Timestamp) -> Self {
-        Self(Arc::new(Inner {
-            app,
-            caller,
-            origin,
-            now,
-        }))
+        Self(Arc::new(Inner { app, caller, origin, now }))
     }
 
     /// Asks for permission; the answer is what queries on owned rows demand.
@@ -100,12 +95,9 @@ impl Context {
     /// Charges the caller's key for what the request costs; nothing for callers that are no key.
     pub fn spend(&self, cost: u64) -> Option<Spent> {
         match &self.caller {
-            Caller::Machine(machine) => Some(self.app.limits.spend(
-                machine.key,
-                Policy::Call,
-                machine.call_limit,
-                cost,
-            )),
+            Caller::Machine(machine) => {
+                Some(self.app.limits.spend(machine.key, Policy::Call, machine.call_limit, cost))
+            }
             Caller::Anonymous | Caller::Operator => None,
         }
     }

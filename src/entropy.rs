@@ -63,10 +63,7 @@ impl fmt::Debug for SeededEntropy {
 
 impl Random for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .fill_bytes(bytes);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes);
     }
 }
 
@@ -79,10 +76,7 @@ pub struct Sequence {
 
 impl Sequence {
     pub fn new(entropy: Entropy) -> Self {
-        Self {
-            entropy,
-            last: Mutex::new(0),
-        }
+        Self { entropy, last: Mutex::new(0) }
     }
 
     pub fn next(&self, now: Timestamp) -> Uuid {
@@ -102,25 +96,14 @@ mod tests {
     #[test]
     fn a_sequence_ascends_even_when_the_clock_goes_back() {
         let sequence = Sequence::new(SeededEntropy::shared(1));
-        let ids: Vec<Uuid> = (0..1000)
-            .map(|n| sequence.next(Timestamp(1_000_000 - n * 10)))
-            .collect();
+        let ids: Vec<Uuid> = (0..1000).map(|n| sequence.next(Timestamp(1_000_000 - n * 10))).collect();
         assert!(ids.is_sorted());
-        assert_eq!(
-            ids.len(),
-            ids.iter().collect::<std::collections::HashSet<_>>().len()
-        );
+        assert_eq!(ids.len(), ids.iter().collect::<std::collections::HashSet<_>>().len());
     }
 
     #[test]
     fn the_same_seed_gives_the_same_bytes() {
-        assert_eq!(
-            bytes::<16>(&*SeededEntropy::shared(7)),
-            bytes::<16>(&*SeededEntropy::shared(7))
-        );
-        assert_ne!(
-            bytes::<16>(&*SeededEntropy::shared(7)),
-            bytes::<16>(&*SeededEntropy::shared(8))
-        );
+        assert_eq!(bytes::<16>(&*SeededEntropy::shared(7)), bytes::<16>(&*SeededEntropy::shared(7)));
+        assert_ne!(bytes::<16>(&*SeededEntropy::shared(7)), bytes::<16>(&*SeededEntropy::shared(8)));
     }
 }

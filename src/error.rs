@@ -55,12 +55,7 @@ pub struct UserError {
 
 impl UserError {
     pub fn new(code: UserErrorCode, field: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            field: vec![field],
-            message: message.into(),
-            target: None,
-        }
+        Self { code, field: vec![field], message: message.into(), target: None }
     }
 
     pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
@@ -69,18 +64,12 @@ impl UserError {
 
     pub fn not_found(field: &'static str, target: GlobalId) -> Self {
         let message = format!("There is no {target} that you can change.");
-        Self {
-            target: Some(target),
-            ..Self::new(UserErrorCode::NotFound, field, message)
-        }
+        Self { target: Some(target), ..Self::new(UserErrorCode::NotFound, field, message) }
     }
 
     #[must_use]
     pub fn about(self, target: impl Into<GlobalId>) -> Self {
-        Self {
-            target: Some(target.into()),
-            ..self
-        }
+        Self { target: Some(target.into()), ..self }
     }
 }
 

@@ -53,9 +53,7 @@ impl Journal {
     /// Hands an event in. It is not in the log before [`Receipt::wait`] says so.
     pub fn submit(&self, event: Event) -> Result<Receipt> {
         let (done, receipt) = oneshot::channel();
-        self.entries
-            .try_send(Entry { event, done })
-            .map_err(|_| Error::Unavailable)?;
+        self.entries.try_send(Entry { event, done }).map_err(|_| Error::Unavailable)?;
         Ok(Receipt(receipt))
     }
 
@@ -85,11 +83,7 @@ async fn write_all(db: Arc<Database>, ids: Arc<Sequence>, mut queue: mpsc::Recei
             Ok(written) => {
                 for (waiter, written) in waiters.into_iter().zip(written) {
                     // A waiter that gave up is no longer there.
-                    let _ = waiter.send(Ok(if written {
-                        Written::Committed
-                    } else {
-                        Written::Overtaken
-                    }));
+                    let _ = waiter.send(Ok(if written { Written::Committed } else { Written::Overtaken }));
                 }
             }
             Err(error) => {

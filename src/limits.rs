@@ -165,13 +165,7 @@ impl Limits {
         if let Some(buckets) = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Arc::clone(buckets);
         }
-        Arc::clone(
-            self.keys
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(key)
-                .or_default(),
-        )
+        Arc::clone(self.keys.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
 }
 
@@ -199,10 +193,7 @@ mod tests {
     use crate::clock::FrozenClock;
 
     const KEY: KeyId = KeyId(Uuid::nil());
-    const TEN_A_MINUTE: Quota = Quota {
-        requests: 10,
-        per_seconds: 60,
-    };
+    const TEN_A_MINUTE: Quota = Quota { requests: 10, per_seconds: 60 };
 
     fn limits() -> (Arc<FrozenClock>, Limits) {
         let clock = FrozenClock::at(Timestamp(0));
@@ -218,10 +209,7 @@ mod tests {
             assert_eq!(spent.remaining, left);
         }
         let refused = limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 1);
-        assert_eq!(
-            (refused.allowed, refused.remaining, refused.retry_after_seconds),
-            (false, 0, 6)
-        );
+        assert_eq!((refused.allowed, refused.remaining, refused.retry_after_seconds), (false, 0, 6));
         assert_eq!(refused.reset_seconds, 60);
         clock.advance(Duration::from_millis(5999));
         assert!(!limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 1).allowed);
@@ -235,11 +223,7 @@ mod tests {
         let (_, limits) = limits();
         assert!(limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 10).allowed);
         assert!(limits.spend(KEY, Policy::Call, TEN_A_MINUTE, 10).allowed);
-        assert!(
-            limits
-                .spend(KeyId(Uuid::max()), Policy::Token, TEN_A_MINUTE, 10)
-                .allowed
-        );
+        assert!(limits.spend(KeyId(Uuid::max()), Policy::Token, TEN_A_MINUTE, 10).allowed);
         assert!(!limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 1).allowed);
     }
 
@@ -254,17 +238,11 @@ mod tests {
     fn a_changed_quota_acts_at_once_and_grants_no_new_burst() {
         let (clock, limits) = limits();
         limits.spend(KEY, Policy::Token, TEN_A_MINUTE, 10);
-        let doubled = Quota {
-            requests: 20,
-            per_seconds: 60,
-        };
+        let doubled = Quota { requests: 20, per_seconds: 60 };
         assert!(!limits.spend(KEY, Policy::Token, doubled, 1).allowed);
         clock.advance(Duration::from_secs(3));
         assert!(limits.spend(KEY, Policy::Token, doubled, 1).allowed);
-        let short = Quota {
-            requests: 1,
-            per_seconds: 1,
-        };
+        let short = Quota { requests: 1, per_seconds: 1 };
         clock.advance(Duration::from_secs(1));
         assert!(limits.spend(KEY, Policy::Token, short, 1).allowed);
     }
@@ -292,9 +270,6 @@ mod tests {
         assert!(limits.failure(c));
         clock.advance(Duration::from_secs(1));
         assert!(limits.failure(b));
-        assert_eq!(
-            network("::ffff:10.0.0.1".parse().unwrap()),
-            "10.0.0.1".parse::<IpAddr>().unwrap()
-        );
+        assert_eq!(network("::ffff:10.0.0.1".parse().unwrap()), "10.0.0.1".parse::<IpAddr>().unwrap());
     }
 }

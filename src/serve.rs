@@ -32,38 +32,19 @@ impl Server {
     /// Takes the socket first: the issuer may be the address that it got.
     pub async fn bind(config: &Config, clock: Clock, entropy: Entropy) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
-            format!(
-                "cannot listen on {} (setting `listen`, LATCHKEY_LISTEN)",
-                config.listen
-            )
+            format!("cannot listen on {} (setting `listen`, LATCHKEY_LISTEN)", config.listen)
         })?;
         let address = listener.local_addr()?;
-        let issuer = config
-            .public_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{address}"));
+        let issuer = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let (app, writer) = App::open(config, issuer, clock, entropy).await?;
-        Ok(Self {
-            listener,
-            address,
-            app,
-            writer,
-        })
+        Ok(Self { listener, address, app, writer })
     }
 
     /// Serves until `stop`, then finishes what has begun.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Self {
-            listener,
-            app,
-            writer,
-            ..
-        } = self;
+        let Self { listener, app, writer, .. } = self;
         let chores = jobs::start(&app);
-        let state = AppState {
-            app,
-            schema: Schema::build(),
-        };
+        let state = AppState { app, schema: Schema::build() };
         let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
         let (stopping, stopped) = tokio::sync::oneshot::channel();
         let stop = async move {

@@ -42,10 +42,7 @@ pub fn description(field: &'static str, text: &str) -> Result<Option<String>, Us
     let text = text.trim();
     within(field, text, MAX_DESCRIPTION)?;
     if text.chars().any(|letter| letter.is_control() && letter != '\n') {
-        return Err(UserError::invalid(
-            field,
-            "A description cannot contain control characters.",
-        ));
+        return Err(UserError::invalid(field, "A description cannot contain control characters."));
     }
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
@@ -54,19 +51,14 @@ pub fn description(field: &'static str, text: &str) -> Result<Option<String>, Us
 pub fn email(field: &'static str, text: &str) -> Result<String, UserError> {
     let email = text.trim().to_lowercase();
     within(field, &email, MAX_EMAIL)?;
-    let plain = !email
-        .chars()
-        .any(|letter| letter.is_whitespace() || letter.is_control());
+    let plain = !email.chars().any(|letter| letter.is_whitespace() || letter.is_control());
     match email.split_once('@') {
         Some((local, domain))
             if plain && !local.is_empty() && !domain.is_empty() && !domain.contains('@') =>
         {
             Ok(email)
         }
-        _ => Err(UserError::invalid(
-            field,
-            "Give an e-mail address such as ada@example.com.",
-        )),
+        _ => Err(UserError::invalid(field, "Give an e-mail address such as ada@example.com.")),
     }
 }
 
@@ -92,10 +84,7 @@ impl Quota {
             let message = "A limit is at least 1 request, per 1 to 86,400 seconds.";
             return Err(UserError::invalid(field, message));
         }
-        Ok(Self {
-            requests,
-            per_seconds,
-        })
+        Ok(Self { requests, per_seconds })
     }
 }
 
@@ -106,41 +95,23 @@ mod tests {
     #[test]
     fn names_are_trimmed_and_bounded() {
         assert_eq!(Name::parse("name", "  ci  ").unwrap().into_string(), "ci");
-        assert_eq!(
-            Name::parse("name", " \t ").unwrap_err().code,
-            UserErrorCode::Invalid
-        );
-        assert_eq!(
-            Name::parse("name", "a\nb").unwrap_err().code,
-            UserErrorCode::Invalid
-        );
+        assert_eq!(Name::parse("name", " \t ").unwrap_err().code, UserErrorCode::Invalid);
+        assert_eq!(Name::parse("name", "a\nb").unwrap_err().code, UserErrorCode::Invalid);
         assert!(Name::parse("name", &"é".repeat(100)).is_ok());
-        assert_eq!(
-            Name::parse("name", &"é".repeat(101)).unwrap_err().code,
-            UserErrorCode::TooLong
-        );
+        assert_eq!(Name::parse("name", &"é".repeat(101)).unwrap_err().code, UserErrorCode::TooLong);
     }
 
     #[test]
     fn an_empty_description_is_none() {
         assert_eq!(description("description", "  "), Ok(None));
-        assert_eq!(
-            description("description", "two\nlines"),
-            Ok(Some("two\nlines".to_owned()))
-        );
+        assert_eq!(description("description", "two\nlines"), Ok(Some("two\nlines".to_owned())));
         assert!(description("description", "bell\u{7}").is_err());
-        assert_eq!(
-            description("description", &"x".repeat(1001)).unwrap_err().code,
-            UserErrorCode::TooLong
-        );
+        assert_eq!(description("description", &"x".repeat(1001)).unwrap_err().code, UserErrorCode::TooLong);
     }
 
     #[test]
     fn an_email_has_two_parts() {
-        assert_eq!(
-            email("email", " Ada@Example.com ").as_deref(),
-            Ok("ada@example.com")
-        );
+        assert_eq!(email("email", " Ada@Example.com ").as_deref(), Ok("ada@example.com"));
         for wrong in ["", "ada", "@example.com", "ada@", "a b@example.com", "a@b@c"] {
             assert!(email("email", wrong).is_err(), "{wrong}");
         }

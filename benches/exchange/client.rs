@@ -27,20 +27,14 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            buffer: vec![0; ANSWER_LIMIT].into(),
-        })
+        Ok(Self { stream, buffer: vec![0; ANSWER_LIMIT].into() })
     }
 
     /// One exchange. Everything but 200 with a token is an error.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<()> {
         self.write(request).await?;
         let head = self.read().await?;
-        let body = self
-            .buffer
-            .get(head.start..head.end)
-            .context("an answer longer than its buffer")?;
+        let body = self.buffer.get(head.start..head.end).context("an answer longer than its buffer")?;
         if head.status != 200 || !contains(body, b"\"access_token\"") {
             // A token is the only secret an answer can hold, so one that has it is not shown.
             let shown = if contains(body, b"access_token") {
@@ -70,10 +64,7 @@ impl Connection {
         let mut head = None;
         loop {
             self.stream.readable().await?;
-            match self
-                .stream
-                .try_read(self.buffer.get_mut(filled..).unwrap_or_default())
-            {
+            match self.stream.try_read(self.buffer.get_mut(filled..).unwrap_or_default()) {
                 Ok(0) => bail!("the connection ended after {filled} bytes of an answer"),
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
@@ -86,10 +77,7 @@ impl Connection {
                 ensure!(filled == head.end, "{} bytes after the answer", filled - head.end);
                 return Ok(head);
             }
-            ensure!(
-                filled < ANSWER_LIMIT,
-                "an answer of more than {ANSWER_LIMIT} bytes"
-            );
+            ensure!(filled < ANSWER_LIMIT, "an answer of more than {ANSWER_LIMIT} bytes");
         }
     }
 }
@@ -102,10 +90,8 @@ fn parse_head(received: &[u8]) -> anyhow::Result<Option<Head>> {
     let text = std::str::from_utf8(received.get(..length).unwrap_or_default())?;
     let mut lines = text.split("\r\n");
     let status_line = lines.next().unwrap_or_default();
-    let status = status_line
-        .strip_prefix("HTTP/1.1 ")
-        .and_then(|rest| rest.get(..3))
-        .context("no HTTP/1.1 answer")?;
+    let status =
+        status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).context("no HTTP/1.1 answer")?;
     let body_length: usize = lines
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
@@ -114,11 +100,7 @@ fn parse_head(received: &[u8]) -> anyhow::Result<Option<Head>> {
         .trim()
         .parse()?;
     let start = length + 4;
-    Ok(Some(Head {
-        status: status.parse()?,
-        start,
-        end: start.saturating_add(body_length),
-    }))
+    Ok(Some(Head { status: status.parse()?, start, end: start.saturating_add(body_length) }))
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {

@@ -68,27 +68,14 @@ struct Answer {
 /// Starts the floor as a child of its own.
 pub(crate) fn start(pinned: bool) -> anyhow::Result<Target> {
     let mut command = server_command(std::env::current_exe()?.as_os_str(), pinned);
-    let child = command
-        .arg(SERVE_FLOOR)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let child = command.arg(SERVE_FLOOR).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut server = Server(child);
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().context("the floor's output")?).read_line(&mut line)?;
-    let Announcement {
-        address,
-        client_id,
-        client_secret,
-    } = serde_json::from_str(&line).context("the floor did not start")?;
+    let Announcement { address, client_id, client_secret } =
+        serde_json::from_str(&line).context("the floor did not start")?;
     let request = token_request(address, &client_id, &client_secret);
-    Ok(Target {
-        name: "floor",
-        server,
-        address,
-        request,
-        _directory: None,
-    })
+    Ok(Target { name: "floor", server, address, request, _directory: None })
 }
 
 /// Serves the floor until the process that started it is gone.
@@ -108,19 +95,11 @@ async fn serve() -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let client_id = random_hex()?.to_uppercase();
     // As long as a real secret: the prefix and 49 characters.
-    let client_secret: String = format!("lk_sk_{}{}", random_hex()?, random_hex()?)
-        .chars()
-        .take(55)
-        .collect();
+    let client_secret: String =
+        format!("lk_sk_{}{}", random_hex()?, random_hex()?).chars().take(55).collect();
     let floor = Floor::new(format!("http://{address}"), client_id.clone(), &client_secret)?;
-    let router = Router::new()
-        .route("/oauth/token", post(token))
-        .with_state(Arc::new(floor));
-    let announcement = serde_json::to_string(&Announcement {
-        address,
-        client_id,
-        client_secret,
-    })?;
+    let router = Router::new().route("/oauth/token", post(token)).with_state(Arc::new(floor));
+    let announcement = serde_json::to_string(&Announcement { address, client_id, client_secret })?;
     writeln!(stdout(), "{announcement}")?;
     Ok(axum::serve(listener, router).await?)
 }
@@ -135,12 +114,7 @@ async fn token(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: String
     let Ok(access_token) = floor.sign() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let answer = Answer {
-        access_token,
-        token_type: "Bearer",
-        expires_in: LIFETIME_SECONDS,
-        scope: SCOPE,
-    };
+    let answer = Answer { access_token, token_type: "Bearer", expires_in: LIFETIME_SECONDS, scope: SCOPE };
     ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }
 
@@ -153,24 +127,12 @@ impl Floor {
         let signing_key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref())?;
         let header = serde_json::json!({ "alg": "ES256", "typ": "at+jwt", "kid": random_hex()? });
         let jwt_header = BASE64_URL_SAFE_NO_PAD.encode(header.to_string());
-        Ok(Self {
-            issuer,
-            client_id,
-            data_key,
-            stored,
-            signing_key,
-            random,
-            jwt_header,
-        })
+        Ok(Self { issuer, client_id, data_key, stored, signing_key, random, jwt_header })
     }
 
     /// `None` if the credentials cannot be read at all.
     fn accepts(&self, headers: &HeaderMap) -> Option<bool> {
-        let encoded = headers
-            .get(AUTHORIZATION)?
-            .to_str()
-            .ok()?
-            .strip_prefix("Basic ")?;
+        let encoded = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
         let decoded = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
         let (client_id, client_secret) = decoded.split_once(':')?;
         let presented = bound(client_id, client_secret);

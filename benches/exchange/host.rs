@@ -13,9 +13,7 @@ pub(crate) fn now() -> Instant {
 }
 
 pub(crate) fn unix_seconds() -> Result<u64, SystemTimeError> {
-    Ok(SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)?
-        .as_secs())
+    Ok(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs())
 }
 
 pub(crate) fn arguments() -> Vec<OsString> {
@@ -24,16 +22,12 @@ pub(crate) fn arguments() -> Vec<OsString> {
 
 /// The server where the second subject's database is made, named as for the tests.
 pub(crate) fn postgres_url() -> Option<String> {
-    std::env::var("TEST_POSTGRES_URL")
-        .ok()
-        .filter(|url| !url.is_empty())
+    std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty())
 }
 
 /// Names of the settings in this process's environment; the servers under test must not inherit them.
 pub(crate) fn inherited_settings() -> impl Iterator<Item = OsString> {
-    std::env::vars_os()
-        .map(|(name, _)| name)
-        .filter(|name| name.to_string_lossy().starts_with("LATCHKEY_"))
+    std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("LATCHKEY_"))
 }
 
 /// Processor time of the calling thread, which is the only one that makes load. `None` where the kernel does not tell.

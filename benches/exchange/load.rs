@@ -51,10 +51,7 @@ struct Answers {
 }
 
 pub(crate) async fn level(plan: &Plan, targets: &[Target], clients: usize) -> anyhow::Result<Level> {
-    let mut level = Level {
-        clients,
-        series: Vec::new(),
-    };
+    let mut level = Level { clients, series: Vec::new() };
     for target in targets {
         let mut warm_up = Series::new(target.name);
         warm_up.measure(target, clients, plan.warm_up).await?;
@@ -70,31 +67,17 @@ pub(crate) async fn level(plan: &Plan, targets: &[Target], clients: usize) -> an
 
 impl Series {
     fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            rates: Vec::new(),
-            latencies: Vec::new(),
-            load_shares: Vec::new(),
-        }
+        Self { name, rates: Vec::new(), latencies: Vec::new(), load_shares: Vec::new() }
     }
 
     /// One round.
     async fn measure(&mut self, target: &Target, clients: usize, length: Duration) -> anyhow::Result<()> {
         let connections = timeout(GRACE, connect(target.address, &target.request, clients));
-        let connections = connections
-            .await
-            .context("no first answer")
-            .flatten()
-            .context(target.name)?;
+        let connections = connections.await.context("no first answer").flatten().context(target.name)?;
         let processor_time = host::processor_time();
         let start = host::now();
-        let all = timeout(
-            length + GRACE,
-            ask_all(connections, &target.request, start + length),
-        );
-        let answers = all
-            .await
-            .with_context(|| format!("{} stopped answering", target.name))??;
+        let all = timeout(length + GRACE, ask_all(connections, &target.request, start + length));
+        let answers = all.await.with_context(|| format!("{} stopped answering", target.name))??;
         let elapsed = start.elapsed();
         if let Some(first) = answers.first_wrong {
             let asked = answers.wrong + answers.latencies.len();
@@ -109,8 +92,7 @@ impl Series {
         self.rates.push(f64::from(count) / elapsed.as_secs_f64());
         self.latencies.extend(answers.latencies);
         if let (Some(before), Some(after)) = (processor_time, host::processor_time()) {
-            self.load_shares
-                .push(after.saturating_sub(before).as_secs_f64() / elapsed.as_secs_f64());
+            self.load_shares.push(after.saturating_sub(before).as_secs_f64() / elapsed.as_secs_f64());
         }
         Ok(())
     }

@@ -43,27 +43,17 @@ fn main() -> anyhow::Result<()> {
     if arguments.iter().any(|argument| argument == SERVE_FLOOR) {
         return floor::run();
     }
-    let plan = if arguments.iter().any(|argument| argument == "--bench") {
-        MEASURE
-    } else {
-        TRIAL
-    };
+    let plan = if arguments.iter().any(|argument| argument == "--bench") { MEASURE } else { TRIAL };
     // Before the runtime exists, so that each of its threads starts on the load's core.
     let pinned = process::pin_load();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(bench(&plan, pinned))
 }
 
 /// Runs everything, and drops the second subject's database however the run ended.
 async fn bench(plan: &Plan, pinned: bool) -> anyhow::Result<()> {
     let database = match host::postgres_url() {
-        Some(server) => Some(
-            Database::create(&server)
-                .await
-                .context("a database on TEST_POSTGRES_URL")?,
-        ),
+        Some(server) => Some(Database::create(&server).await.context("a database on TEST_POSTGRES_URL")?),
         None => None,
     };
     let levels = tokio::select! {
@@ -87,10 +77,7 @@ async fn interrupted() -> anyhow::Result<()> {
 
 /// Starts the servers, measures every level, and leaves no server behind.
 async fn measure(plan: &Plan, pinned: bool, database: Option<&Database>) -> anyhow::Result<Vec<Level>> {
-    let mut targets = vec![
-        floor::start(pinned)?,
-        subject::start("sqlite", pinned, None).await?,
-    ];
+    let mut targets = vec![floor::start(pinned)?, subject::start("sqlite", pinned, None).await?];
     if let Some(database) = database {
         targets.push(subject::start("postgres", pinned, Some(database.url())).await?);
     }

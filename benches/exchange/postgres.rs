@@ -19,19 +19,10 @@ impl Database {
         let mut url: reqwest::Url = server_url.parse()?;
         url.set_path(&name);
         let mut options = ConnectOptions::new(server_url);
-        options
-            .max_connections(1)
-            .connect_timeout(CONNECT_WITHIN)
-            .acquire_timeout(CONNECT_WITHIN);
+        options.max_connections(1).connect_timeout(CONNECT_WITHIN).acquire_timeout(CONNECT_WITHIN);
         let server = sea_orm::Database::connect(options).await?;
-        server
-            .execute_unprepared(&format!("CREATE DATABASE {name}"))
-            .await?;
-        Ok(Self {
-            server,
-            name,
-            url: url.into(),
-        })
+        server.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
+        Ok(Self { server, name, url: url.into() })
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -47,11 +47,7 @@ pub(crate) fn pin_load() -> bool {
 
 fn succeeds(taskset_arguments: &[&str]) -> bool {
     let mut command = Command::new("taskset");
-    command
-        .args(taskset_arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(taskset_arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 

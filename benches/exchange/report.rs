@@ -70,26 +70,17 @@ fn summarize(level: &Level) -> LevelReport {
             requests_per_second: rounded(middle(&sorted(series.rates.clone())), 0),
             p50_us: percentile(series, 50),
             p99_us: percentile(series, 99),
-            load_share: sorted(series.load_shares.clone())
-                .last()
-                .map(|&share| rounded(share, 2)),
+            load_share: sorted(series.load_shares.clone()).last().map(|&share| rounded(share, 2)),
             ratio: floor.map(|floor| Ratio::of(series, floor)),
         }
     });
-    LevelReport {
-        clients: level.clients,
-        servers: servers.collect(),
-    }
+    LevelReport { clients: level.clients, servers: servers.collect() }
 }
 
 impl Ratio {
     fn of(subject: &Series, floor: &Series) -> Self {
         let rounds = subject.rates.iter().zip(&floor.rates);
-        let ratios = sorted(
-            rounds
-                .map(|(subject, floor)| rounded(subject / floor, 3))
-                .collect(),
-        );
+        let ratios = sorted(rounds.map(|(subject, floor)| rounded(subject / floor, 3)).collect());
         Self {
             median: middle(&ratios),
             lowest: ratios.first().copied().unwrap_or_default(),
@@ -99,34 +90,18 @@ impl Ratio {
 }
 
 fn table(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
-    let places = if report.pinned {
-        "servers on core 0, load on core 1"
-    } else {
-        "not pinned to cores"
-    };
+    let places = if report.pinned { "servers on core 0, load on core 1" } else { "not pinned to cores" };
     writeln!(
         out,
         "exchange: {} rounds of {} s for each server in turn, {places}",
         report.rounds, report.round_seconds
     )?;
     if report.meaningless {
-        writeln!(
-            out,
-            "A trial or a build without optimization: these figures mean nothing."
-        )?;
+        writeln!(out, "A trial or a build without optimization: these figures mean nothing.")?;
     }
     writeln!(out)?;
-    let columns = (
-        "clients",
-        "server",
-        "requests/s",
-        "ratio",
-        "lowest",
-        "highest",
-        "p50 us",
-        "p99 us",
-        "load",
-    );
+    let columns =
+        ("clients", "server", "requests/s", "ratio", "lowest", "highest", "p50 us", "p99 us", "load");
     let (clients, server, rate, ratio, lowest, highest, p50, p99, load) = columns;
     writeln!(
         out,
@@ -137,11 +112,7 @@ fn table(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
             row(out, level.clients, server)?;
         }
     }
-    let shares = report
-        .levels
-        .iter()
-        .flat_map(|level| &level.servers)
-        .filter_map(|server| server.load_share);
+    let shares = report.levels.iter().flat_map(|level| &level.servers).filter_map(|server| server.load_share);
     if shares.fold(0.0, f64::max) > LOAD_IS_FULL {
         writeln!(
             out,
@@ -152,24 +123,14 @@ fn table(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
 }
 
 fn row(out: &mut impl Write, clients: usize, server: &ServerReport) -> std::io::Result<()> {
-    let ServerReport {
-        name,
-        requests_per_second,
-        p50_us,
-        p99_us,
-        ..
-    } = server;
+    let ServerReport { name, requests_per_second, p50_us, p99_us, .. } = server;
     let [ratio, lowest, highest] = match &server.ratio {
-        Some(Ratio {
-            median,
-            lowest,
-            highest,
-        }) => [median, lowest, highest].map(|value| format!("{value:.3}")),
+        Some(Ratio { median, lowest, highest }) => {
+            [median, lowest, highest].map(|value| format!("{value:.3}"))
+        }
         None => ["1", "", ""].map(str::to_owned),
     };
-    let load = server
-        .load_share
-        .map_or_else(|| "?".to_owned(), |share| format!("{share:.2}"));
+    let load = server.load_share.map_or_else(|| "?".to_owned(), |share| format!("{share:.2}"));
     writeln!(
         out,
         "{clients:>7}  {name:<8}  {requests_per_second:>10.0}  {ratio:>6}  {lowest:>7}  {highest:>7}  \
@@ -192,10 +153,7 @@ fn percentile(series: &Series, percent: usize) -> f64 {
     let mut latencies = series.latencies.clone();
     latencies.sort_unstable();
     let rank = (latencies.len() * percent).div_ceil(100);
-    let latency = latencies
-        .get(rank.saturating_sub(1))
-        .copied()
-        .unwrap_or(Duration::ZERO);
+    let latency = latencies.get(rank.saturating_sub(1)).copied().unwrap_or(Duration::ZERO);
     rounded(latency.as_secs_f64() * 1e6, 0)
 }
 

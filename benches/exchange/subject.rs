@@ -48,23 +48,12 @@ pub(crate) async fn start(
     let log = File::create(&output)?;
     let mut command = server_command(OsStr::new(PROGRAM), pinned);
     installation.set(&mut command);
-    let child = command
-        .arg("serve")
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()?;
+    let child = command.arg("serve").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
     let mut server = Server(child);
     let prepared = prepare(&mut server, address, &installation).await;
     let key = prepared.with_context(|| format!("{name}; the server wrote:\n{}", end_of(&output)))?;
     let request = token_request(address, &key.client_id, &key.client_secret);
-    Ok(Target {
-        name,
-        server,
-        address,
-        request,
-        _directory: Some(installation.directory),
-    })
+    Ok(Target { name, server, address, request, _directory: Some(installation.directory) })
 }
 
 async fn prepare(
@@ -72,10 +61,7 @@ async fn prepare(
     address: SocketAddr,
     installation: &Installation,
 ) -> anyhow::Result<Key> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(ANSWER_WITHIN)
-        .build()?;
+    let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_WITHIN).build()?;
     await_ready(&client, server, address).await?;
     let key = installation.create_key("measured", "member")?;
     let administrator = installation.create_key("administrator", "admin")?;
@@ -97,11 +83,7 @@ async fn await_ready(
         if let Some(status) = server.ended()? {
             bail!("the server ended at its start: {status}");
         }
-        ensure!(
-            host::now() < deadline,
-            "the server was not ready within {} s",
-            READY_WITHIN.as_secs()
-        );
+        ensure!(host::now() < deadline, "the server was not ready within {} s", READY_WITHIN.as_secs());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -121,51 +103,26 @@ async fn lift_limit(
         "client_id": administrator.client_id,
         "client_secret": administrator.client_secret,
     });
-    let answer = client
-        .post(format!("http://{address}/oauth/token"))
-        .json(&credentials)
-        .send()
-        .await?;
-    ensure!(
-        answer.status().is_success(),
-        "the administrator's exchange: {}",
-        answer.status()
-    );
+    let answer = client.post(format!("http://{address}/oauth/token")).json(&credentials).send().await?;
+    ensure!(answer.status().is_success(), "the administrator's exchange: {}", answer.status());
     let answer: Value = answer.json().await?;
-    let token = answer
-        .get("access_token")
-        .and_then(Value::as_str)
-        .context("no access_token")?;
+    let token = answer.get("access_token").and_then(Value::as_str).context("no access_token")?;
 
     let quota = json!({ "requests": NO_LIMIT, "perSeconds": 1 });
     let call =
         json!({ "query": MUTATION, "variables": { "input": { "id": key.id, "tokenRateLimit": quota } } });
-    let answer = client
-        .post(format!("http://{address}/graphql"))
-        .bearer_auth(token)
-        .json(&call)
-        .send()
-        .await?;
+    let answer =
+        client.post(format!("http://{address}/graphql")).bearer_auth(token).json(&call).send().await?;
     let answer: Value = answer.json().await?;
     let set = answer.pointer("/data/updateApiKey/apiKey/tokenRateLimit");
-    ensure!(
-        set == Some(&quota),
-        "updateApiKey did not set the limit: {answer}"
-    );
+    ensure!(set == Some(&quota), "updateApiKey did not set the limit: {answer}");
     Ok(())
 }
 
 impl Installation {
     fn new(address: SocketAddr, database: Option<&str>) -> anyhow::Result<Self> {
-        let directory = tempfile::Builder::new()
-            .prefix("exchange-")
-            .tempdir_in(DIRECTORY)?;
-        let data = directory
-            .path()
-            .join("data")
-            .to_str()
-            .context("a target directory in UTF-8")?
-            .to_owned();
+        let directory = tempfile::Builder::new().prefix("exchange-").tempdir_in(DIRECTORY)?;
+        let data = directory.path().join("data").to_str().context("a target directory in UTF-8")?.to_owned();
         let mut settings = vec![
             ("LATCHKEY_LISTEN", address.to_string()),
             ("LATCHKEY_DATA_DIR", data),
@@ -193,15 +150,9 @@ impl Installation {
     fn create_key(&self, name: &str, role: &str) -> anyhow::Result<Key> {
         let mut command = Command::new(PROGRAM);
         self.set(&mut command);
-        let output = command
-            .args(["keys", "create", "--name", name, "--role", role, "--json"])
-            .output()?;
+        let output = command.args(["keys", "create", "--name", name, "--role", role, "--json"]).output()?;
         let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "keys create --role {role}: {}\n{errors}",
-            output.status
-        );
+        ensure!(output.status.success(), "keys create --role {role}: {}\n{errors}", output.status);
         serde_json::from_slice(&output.stdout).context("keys create --json")
     }
 }
@@ -214,8 +165,5 @@ fn free_address() -> std::io::Result<SocketAddr> {
 fn end_of(path: &Path) -> String {
     let written = std::fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = written.lines().collect();
-    lines
-        .get(lines.len().saturating_sub(20)..)
-        .unwrap_or_default()
-        .join("\n")
+    lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
 }

@@ -102,10 +102,7 @@ impl std::error::Error for ParseIdError {}
 
 fn encode(uuid: Uuid) -> String {
     let bits = uuid.as_u128();
-    (0..ENCODED_LENGTH)
-        .rev()
-        .map(|place| char::from(ALPHABET[(bits >> (place * 5)) as usize & 31]))
-        .collect()
+    (0..ENCODED_LENGTH).rev().map(|place| char::from(ALPHABET[(bits >> (place * 5)) as usize & 31])).collect()
 }
 
 fn decode(text: &str) -> Option<Uuid> {
@@ -209,14 +206,9 @@ mod tests {
     fn another_kind_another_length_and_other_letters_are_refused() {
         let user = UserId(Uuid::from_u128(7)).to_string();
         assert_eq!(user.parse::<KeyId>(), Err(ParseIdError));
-        for text in [
-            "",
-            "key",
-            "key_",
-            "key_0",
-            "key_8zzzzzzzzzzzzzzzzzzzzzzzzz",
-            "key_0000000000000000000000000u",
-        ] {
+        for text in
+            ["", "key", "key_", "key_0", "key_8zzzzzzzzzzzzzzzzzzzzzzzzz", "key_0000000000000000000000000u"]
+        {
             assert_eq!(text.parse::<KeyId>(), Err(ParseIdError), "{text}");
         }
     }

@@ -27,19 +27,11 @@ pub struct BuiltInScope {
 }
 
 const fn read(name: &'static str, description: &'static str) -> BuiltInScope {
-    BuiltInScope {
-        name,
-        kind: ScopeKind::Read,
-        description,
-    }
+    BuiltInScope { name, kind: ScopeKind::Read, description }
 }
 
 const fn write(name: &'static str, description: &'static str) -> BuiltInScope {
-    BuiltInScope {
-        name,
-        kind: ScopeKind::Write,
-        description,
-    }
+    BuiltInScope { name, kind: ScopeKind::Write, description }
 }
 
 /// Latchkey's own scopes.
@@ -53,15 +45,9 @@ pub const SCOPES: [BuiltInScope; 21] = [
     read("users:read", "See users"),
     write("users:write", "Create, change and deactivate users"),
     read("service-accounts:read", "See service accounts"),
-    write(
-        "service-accounts:write",
-        "Create, change and delete service accounts",
-    ),
+    write("service-accounts:write", "Create, change and delete service accounts"),
     read("groups:read", "See groups and their members"),
-    write(
-        "groups:write",
-        "Create, change and delete groups, and choose their members",
-    ),
+    write("groups:write", "Create, change and delete groups, and choose their members"),
     read(ROLES_READ, "See roles and the scopes they grant"),
     write("roles:write", "Create, change and delete roles"),
     read(SCOPES_READ, "See APIs and their scopes"),
@@ -152,13 +138,6 @@ pub const ROLES: [BuiltInRole; 5] = [
     BuiltInRole {
         name: "member",
         description: "One's own API keys and activity",
-        grants: Grants::These(&[
-            KEYS_USE,
-            KEYS_READ,
-            KEYS_WRITE,
-            ROLES_READ,
-            SCOPES_READ,
-            ACTIVITY_READ,
-        ]),
+        grants: Grants::These(&[KEYS_USE, KEYS_READ, KEYS_WRITE, ROLES_READ, SCOPES_READ, ACTIVITY_READ]),
     },
 ];

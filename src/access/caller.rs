@@ -58,10 +58,7 @@ impl Caller {
     pub fn actor(&self) -> Option<GlobalId> {
         match self {
             Self::Anonymous => None,
-            Self::Operator => Some(GlobalId {
-                kind: ObjectKind::System,
-                uuid: uuid::Uuid::nil(),
-            }),
+            Self::Operator => Some(GlobalId { kind: ObjectKind::System, uuid: uuid::Uuid::nil() }),
             Self::Machine(machine) => Some(machine.key.into()),
         }
     }

@@ -24,29 +24,17 @@ pub enum Requirement {
 pub fn requirement(action: Action) -> Requirement {
     match action {
         Action::ViewSelf => Requirement::Credential,
-        Action::ViewKeys => Requirement::Owned {
-            own: KEYS_READ,
-            any: KEYS_READ_ANY,
-        },
-        Action::CreateKey => Requirement::Owned {
-            own: KEYS_WRITE,
-            any: KEYS_WRITE_ANY,
-        },
+        Action::ViewKeys => Requirement::Owned { own: KEYS_READ, any: KEYS_READ_ANY },
+        Action::CreateKey => Requirement::Owned { own: KEYS_WRITE, any: KEYS_WRITE_ANY },
         Action::CreateKeyForOthers => Requirement::Scope(KEYS_CREATE_ANY),
         Action::UpdateKey
         | Action::RegenerateSecrets
         | Action::EnableKeys
         | Action::DisableKeys
-        | Action::DeleteKeys => Requirement::Owned {
-            own: KEYS_WRITE,
-            any: KEYS_WRITE_ANY,
-        },
+        | Action::DeleteKeys => Requirement::Owned { own: KEYS_WRITE, any: KEYS_WRITE_ANY },
         Action::ViewRoles => Requirement::Scope(ROLES_READ),
         Action::ViewScopes => Requirement::Scope(SCOPES_READ),
-        Action::ViewActivity => Requirement::Owned {
-            own: ACTIVITY_READ,
-            any: ACTIVITY_READ_ANY,
-        },
+        Action::ViewActivity => Requirement::Owned { own: ACTIVITY_READ, any: ACTIVITY_READ_ANY },
         Action::ViewUsers => Requirement::SelfOr("users:read"),
         Action::ViewServiceAccounts => Requirement::SelfOr("service-accounts:read"),
         Action::CreateUser => Requirement::Scope("users:write"),
@@ -64,25 +52,16 @@ pub fn decide(action: Action, caller: &Caller) -> Result<Reach> {
 }
 
 fn rows(requirement: Requirement, machine: &Machine) -> Result<Rows> {
-    let own = || {
-        Rows::Own(OwnRows {
-            account: machine.owner,
-            no_stronger_than: machine.scopes.clone(),
-        })
-    };
+    let own = || Rows::Own(OwnRows { account: machine.owner, no_stronger_than: machine.scopes.clone() });
     match requirement {
         Requirement::Credential => Ok(own()),
         Requirement::SelfOr(scope) if machine.scopes.has(scope) => Ok(Rows::All),
         Requirement::SelfOr(_) => Ok(own()),
         Requirement::Scope(scope) if machine.scopes.has(scope) => Ok(Rows::All),
-        Requirement::Scope(scope) => Err(Error::Denied {
-            required: vec![scope],
-        }),
+        Requirement::Scope(scope) => Err(Error::Denied { required: vec![scope] }),
         Requirement::Owned { any, .. } if machine.scopes.has(any) => Ok(Rows::All),
         Requirement::Owned { own: scope, .. } if machine.scopes.has(scope) => Ok(own()),
-        Requirement::Owned { own, any } => Err(Error::Denied {
-            required: vec![own, any],
-        }),
+        Requirement::Owned { own, any } => Err(Error::Denied { required: vec![own, any] }),
     }
 }
 
@@ -110,10 +89,7 @@ mod tests {
             owner_kind: AccountKind::User,
             scopes: names.into_iter().map(str::to_owned).collect::<Scopes>(),
             read_only,
-            call_limit: Quota {
-                requests: 1,
-                per_seconds: 1,
-            },
+            call_limit: Quota { requests: 1, per_seconds: 1 },
         })
     }
 
@@ -145,10 +121,7 @@ mod tests {
     #[test]
     fn nobody_may_do_nothing() {
         for action in Action::ALL {
-            assert!(matches!(
-                decide(action, &Caller::Anonymous),
-                Err(Error::Unauthenticated)
-            ));
+            assert!(matches!(decide(action, &Caller::Anonymous), Err(Error::Unauthenticated)));
         }
     }
 }

@@ -10,10 +10,7 @@ pub struct Scopes(BTreeSet<String>);
 impl Scopes {
     /// Reads the OAuth form: names with single spaces between.
     pub fn parse(text: &str) -> Self {
-        text.split(' ')
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect()
+        text.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
     pub fn has(&self, name: &str) -> bool {

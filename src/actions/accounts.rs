@@ -12,15 +12,9 @@ pub use crate::store::accounts::Owner;
 /// A user or service account: the caller's own, or any with the scope for its kind.
 pub async fn find(cx: &Context, id: AccountId, kind: entity::ObjectKind) -> Result<Option<Owner>> {
     let wants_user = kind == entity::ObjectKind::User;
-    let action = if wants_user {
-        Action::ViewUsers
-    } else {
-        Action::ViewServiceAccounts
-    };
+    let action = if wants_user { Action::ViewUsers } else { Action::ViewServiceAccounts };
     let reach = cx.may(action)?;
-    let found = accounts::find_many(cx.app.db.reader(), &reach, &[id])
-        .await?
-        .pop();
+    let found = accounts::find_many(cx.app.db.reader(), &reach, &[id]).await?.pop();
     Ok(found.filter(|owner| matches!(owner, Owner::User(..)) == wants_user))
 }
 
@@ -36,7 +30,5 @@ pub async fn find_by_name(cx: &Context, name: &str) -> Result<Option<AccountId>>
     if let Some(user) = accounts::user_by_email(db, &name.to_lowercase()).await? {
         return Ok(Some(user.id.into()));
     }
-    Ok(accounts::service_account_by_name(db, name)
-        .await?
-        .map(|service_account| service_account.id.into()))
+    Ok(accounts::service_account_by_name(db, name).await?.map(|service_account| service_account.id.into()))
 }

@@ -15,11 +15,8 @@ use crate::store::{credentials, settings};
 /// Recognises the bearer of an access token (RFC 6750), or says that the token is not valid.
 pub async fn bearer(app: &App, token: &str) -> Result<Caller> {
     let now = app.clock.now();
-    let claims = app
-        .keys
-        .ring
-        .verify(token, &app.issuer, &app.issuer, now)
-        .map_err(|_| Error::Unauthenticated)?;
+    let claims =
+        app.keys.ring.verify(token, &app.issuer, &app.issuer, now).map_err(|_| Error::Unauthenticated)?;
     let db = app.db.reader();
     let Some(client) = credentials::client(db, &claims.client_id).await? else {
         return Err(Error::Unauthenticated);

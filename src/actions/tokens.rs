@@ -84,11 +84,7 @@ pub async fn exchange(
     origin: &Origin,
     request: &ExchangeRequest,
 ) -> Result<IssuedToken, ExchangeError> {
-    let exchange = Exchange {
-        app,
-        origin,
-        now: app.clock.now(),
-    };
+    let exchange = Exchange { app, origin, now: app.clock.now() };
     let client = exchange.authenticate(request).await?;
     match exchange.grant(&client, request).await {
         Err(ExchangeError::Refused(refusal)) => Err(exchange.refuse(Some(&client), refusal).await),
@@ -148,15 +144,7 @@ impl Exchange<'_> {
             });
         }
         let description = "The client is unknown or its secret is wrong.";
-        self.refuse(
-            client,
-            Refusal {
-                outcome,
-                description,
-                spent: None,
-            },
-        )
-        .await
+        self.refuse(client, Refusal { outcome, description, spent: None }).await
     }
 
     /// Steps 5 to 8.
@@ -167,48 +155,31 @@ impl Exchange<'_> {
         let quota = client.token_quota(&settings);
         let spent = self.app.limits.spend(client.key.id, Policy::Token, quota, 1);
         let refused = |outcome, description| {
-            ExchangeError::Refused(Refusal {
-                outcome,
-                description,
-                spent: Some(spent),
-            })
+            ExchangeError::Refused(Refusal { outcome, description, spent: Some(spent) })
         };
         if !spent.allowed {
-            return Err(refused(
-                Outcome::RateLimited,
-                "The limit of exchanges for this API key is reached.",
-            ));
+            return Err(refused(Outcome::RateLimited, "The limit of exchanges for this API key is reached."));
         }
         let grantable = credentials::grantable(db, client).await?;
         if !grantable.owner_may_use_keys {
-            return Err(refused(
-                Outcome::UseNotPermitted,
-                "The owner of this API key may not use API keys.",
-            ));
+            return Err(refused(Outcome::UseNotPermitted, "The owner of this API key may not use API keys."));
         }
         let apis = scopes::apis(db).await?;
         let grant = narrow(&self.app.issuer, &apis, &grantable, request)
             .map_err(|(outcome, description)| refused(outcome, description))?;
-        self.issue(client, grant, (token_lifetime(client, &settings), spent))
-            .await
+        self.issue(client, grant, (token_lifetime(client, &settings), spent)).await
     }
 
     /// Step 5.
     fn check_state(&self, client: &Client) -> Result<(), ExchangeError> {
-        let refused = |outcome, description| {
-            Err(ExchangeError::Refused(Refusal {
-                outcome,
-                description,
-                spent: None,
-            }))
-        };
+        let refused =
+            |outcome, description| Err(ExchangeError::Refused(Refusal { outcome, description, spent: None }));
         match client.key.state {
             KeyState::Deleted => refused(Outcome::Deleted, "This API key has been deleted."),
             KeyState::Pending => refused(Outcome::Pending, "This API key waits for approval."),
-            _ if !client.owner.active => refused(
-                Outcome::OwnerInactive,
-                "The owner of this API key is deactivated.",
-            ),
+            _ if !client.owner.active => {
+                refused(Outcome::OwnerInactive, "The owner of this API key is deactivated.")
+            }
             KeyState::Disabled => refused(Outcome::Disabled, "This API key is disabled."),
             KeyState::Enabled if client.key.expires_at.is_some_and(|end| end <= self.now) => {
                 refused(Outcome::Expired, "This API key has ended.")
@@ -232,9 +203,7 @@ impl Exchange<'_> {
             scope: grant.scopes.to_string(),
             iat: self.now.seconds(),
             exp: self.now.seconds() + i64::from(lifetime),
-            jti: crate::entropy::id(&*self.app.entropy, self.now)
-                .simple()
-                .to_string(),
+            jti: crate::entropy::id(&*self.app.entropy, self.now).simple().to_string(),
             generation: client.generation(),
         };
         let mut event = self.event(Some(client), ActivityKind::TokenIssued, Outcome::Ok);
@@ -244,12 +213,9 @@ impl Exchange<'_> {
         let receipt = self.app.journal.submit(event)?;
         let access_token = self.app.keys.ring.signer.sign(&claims).map_err(Error::internal)?;
         match receipt.wait().await? {
-            Written::Committed => Ok(IssuedToken {
-                access_token,
-                expires_in_seconds: lifetime,
-                scopes: grant.scopes,
-                spent,
-            }),
+            Written::Committed => {
+                Ok(IssuedToken { access_token, expires_in_seconds: lifetime, scopes: grant.scopes, spent })
+            }
             Written::Overtaken => {
                 let description = "This API key was changed while it was used: try again.";
                 Err(ExchangeError::Refused(Refusal {
@@ -289,10 +255,7 @@ fn owner_id(client: &Client) -> GlobalId {
 }
 
 fn token_lifetime(client: &Client, settings: &settings::Model) -> i32 {
-    let wanted = client
-        .key
-        .token_lifetime_seconds
-        .unwrap_or(settings.default_token_lifetime_seconds);
+    let wanted = client.key.token_lifetime_seconds.unwrap_or(settings.default_token_lifetime_seconds);
     wanted.min(settings.max_token_lifetime_seconds)
 }
 
@@ -313,47 +276,24 @@ fn narrow(
     request: &ExchangeRequest,
 ) -> Narrowed<Grant> {
     let identifier = |api: &api::Model| {
-        if api.built_in {
-            issuer.to_owned()
-        } else {
-            api.identifier.clone()
-        }
+        if api.built_in { issuer.to_owned() } else { api.identifier.clone() }
     };
-    let named = |resource: &String| {
-        apis.iter()
-            .find(|api| identifier(api) == *resource)
-            .map(|api| api.id)
-    };
+    let named = |resource: &String| apis.iter().find(|api| identifier(api) == *resource).map(|api| api.id);
     let wanted: Option<Vec<ApiId>> = request.resources.iter().map(named).collect();
     let Some(wanted) = wanted else {
-        return Err((
-            Outcome::InvalidTarget,
-            "There is no API with the address given as resource.",
-        ));
+        return Err((Outcome::InvalidTarget, "There is no API with the address given as resource."));
     };
     let scopes = narrow_scopes(&wanted, grantable, request.scope.as_deref())?;
     let granted = |api: &api::Model| {
-        grantable
-            .scopes
-            .iter()
-            .any(|scope| scope.api_id == api.id && scopes.has(&scope.name))
+        grantable.scopes.iter().any(|scope| scope.api_id == api.id && scopes.has(&scope.name))
     };
     let mut audience: Vec<String> = apis
         .iter()
-        .filter(|api| {
-            if wanted.is_empty() {
-                granted(api)
-            } else {
-                wanted.contains(&api.id)
-            }
-        })
+        .filter(|api| if wanted.is_empty() { granted(api) } else { wanted.contains(&api.id) })
         .map(identifier)
         .collect();
-    let audience = if audience.len() == 1 {
-        Audience::One(audience.remove(0))
-    } else {
-        Audience::Many(audience)
-    };
+    let audience =
+        if audience.len() == 1 { Audience::One(audience.remove(0)) } else { Audience::Many(audience) };
     Ok(Grant { scopes, audience })
 }
 
@@ -370,17 +310,11 @@ fn narrow_scopes(wanted: &[ApiId], grantable: &Grantable, asked: Option<&str>) -
         None => available,
         Some(asked) if asked.without(&available).is_empty() => asked,
         Some(_) => {
-            return Err((
-                Outcome::InvalidScope,
-                "A scope was asked for that this API key does not hold.",
-            ));
+            return Err((Outcome::InvalidScope, "A scope was asked for that this API key does not hold."));
         }
     };
     if scopes.is_empty() {
-        return Err((
-            Outcome::InvalidScope,
-            "This API key holds no scope that could be granted.",
-        ));
+        return Err((Outcome::InvalidScope, "This API key holds no scope that could be granted."));
     }
     Ok(scopes)
 }

@@ -31,9 +31,7 @@ pub async fn create_administrator(
     let tx = cx.begin().await?;
     if let Some(existing) = accounts::user_by_email(&*tx, &email).await? {
         let message = format!("There is a user with the address {email} already.");
-        return Err(UserError::new(UserErrorCode::NameTaken, "email", message)
-            .about(existing.id)
-            .into());
+        return Err(UserError::new(UserErrorCode::NameTaken, "email", message).about(existing.id).into());
     }
     let role = roles::find_by_name(&*tx, ADMIN_ROLE)
         .await?

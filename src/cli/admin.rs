@@ -29,11 +29,7 @@ pub(super) enum Verb {
 }
 
 pub(super) async fn run(config: &Config, verb: Verb) -> anyhow::Result<()> {
-    let Verb::Create {
-        email,
-        display_name,
-        password_stdin,
-    } = verb;
+    let Verb::Create { email, display_name, password_stdin } = verb;
     if !password_stdin {
         bail!("give the password on standard input, with --password-stdin");
     }
@@ -53,9 +49,7 @@ pub(super) async fn run(config: &Config, verb: Verb) -> anyhow::Result<()> {
 /// The first line of standard input.
 fn read_password() -> anyhow::Result<Password> {
     let mut input = Zeroizing::new(String::new());
-    std::io::stdin()
-        .read_to_string(&mut input)
-        .context("cannot read the password from standard input")?;
+    std::io::stdin().read_to_string(&mut input).context("cannot read the password from standard input")?;
     let line = Zeroizing::new(input.lines().next().unwrap_or_default().to_owned());
     Password::parse(line).map_err(|problem| anyhow::anyhow!("the password is not usable: {problem}"))
 }

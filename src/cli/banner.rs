@@ -8,10 +8,9 @@ pub(super) async fn text(config: &Config, server: &Server) -> anyhow::Result<Str
     let url = &server.app.issuer;
     let master_key = match &config.master_key {
         MasterKeySource::Given(_) => "from the settings".to_owned(),
-        MasterKeySource::File(path) => format!(
-            "in {} (back it up: without it, the database is worthless)",
-            path.display()
-        ),
+        MasterKeySource::File(path) => {
+            format!("in {} (back it up: without it, the database is worthless)", path.display())
+        }
     };
     let next = if actions::users::has_administrator(&server.app).await? {
         "  Make an API key:\n    latchkey keys create --name NAME --role member --owner E-MAIL\n"

@@ -19,10 +19,7 @@ pub(super) fn check(config: &Config) -> anyhow::Result<()> {
         format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
     )?;
     let mut answer = Vec::new();
-    stream
-        .take(4096)
-        .read_to_end(&mut answer)
-        .context("the server does not answer")?;
+    stream.take(4096).read_to_end(&mut answer).context("the server does not answer")?;
     if !answer.starts_with(b"HTTP/1.1 200 ") {
         bail!("the server on {address} is not ready");
     }

@@ -61,11 +61,7 @@ pub(super) async fn run(config: &Config, verb: Verb) -> anyhow::Result<()> {
 
 async fn make(cx: &Context, options: &Create) -> anyhow::Result<Option<Created>> {
     let name = Name::parse("name", &options.name).map_err(Error::from)?;
-    let about = options
-        .description
-        .as_deref()
-        .map(|text| description("description", text))
-        .transpose();
+    let about = options.description.as_deref().map(|text| description("description", text)).transpose();
     let owner = accounts::find_by_name(cx, &options.owner).await?.ok_or_else(|| {
         anyhow::anyhow!(
             "there is no user with the e-mail address and no service account named `{}`",
@@ -75,11 +71,7 @@ async fn make(cx: &Context, options: &Create) -> anyhow::Result<Option<Created>>
     let mut role_ids = Vec::new();
     for role in &options.roles {
         let found = roles::find_by_name(cx, role).await?;
-        role_ids.push(
-            found
-                .ok_or_else(|| anyhow::anyhow!("there is no role named `{role}`"))?
-                .id,
-        );
+        role_ids.push(found.ok_or_else(|| anyhow::anyhow!("there is no role named `{role}`"))?.id);
     }
     if options.if_absent && keys::exists(cx, owner, &name).await? {
         return Ok(None);

@@ -11,10 +11,7 @@ use crate::config::{Config, LogFormat};
 /// Starts logging as the settings say.
 pub(super) fn start(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::builder().parse(&config.log).with_context(|| {
-        format!(
-            "the setting `log` (LATCHKEY_LOG) is wrong: `{}` is no filter such as info",
-            config.log
-        )
+        format!("the setting `log` (LATCHKEY_LOG) is wrong: `{}` is no filter such as info", config.log)
     })?;
     let terminal = std::io::stderr().is_terminal();
     let json = match config.log_format {
@@ -22,9 +19,7 @@ pub(super) fn start(config: &Config) -> anyhow::Result<()> {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if json {
         lines.json().flatten_event(true).init();
     } else {

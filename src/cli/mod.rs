@@ -79,9 +79,7 @@ pub async fn run(command: Command) -> ExitCode {
     let result = match command.verb {
         Some(Verb::Schema) => print(&Schema::build().sdl()),
         Some(Verb::Docs { page: Page::Errors }) => print(&outcomes::reference()),
-        Some(Verb::Docs {
-            page: Page::Configuration,
-        }) => print(&config::reference()),
+        Some(Verb::Docs { page: Page::Configuration }) => print(&config::reference()),
         verb => with_settings(&command.settings, verb).await,
     };
     match result {
@@ -94,10 +92,7 @@ pub async fn run(command: Command) -> ExitCode {
 }
 
 async fn with_settings(settings: &Settings, verb: Option<Verb>) -> anyhow::Result<()> {
-    let overrides = Overrides {
-        listen: settings.listen.clone(),
-        data_dir: settings.data_dir.clone(),
-    };
+    let overrides = Overrides { listen: settings.listen.clone(), data_dir: settings.data_dir.clone() };
     let config = Config::load(&overrides)?;
     match verb {
         None | Some(Verb::Serve) => serve(&config).await,
@@ -128,15 +123,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
 async fn operator(config: &Config) -> anyhow::Result<(Context, Writer)> {
     let clock = SystemClock::shared();
     let now = clock.now();
-    let issuer = config
-        .public_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", config.listen));
+    let issuer = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
     let (app, writer): (Arc<App>, Writer) = App::open(config, issuer, clock, SystemEntropy::shared()).await?;
-    Ok((
-        Context::new(app, Caller::Operator, Origin::default(), now),
-        writer,
-    ))
+    Ok((Context::new(app, Caller::Operator, Origin::default(), now), writer))
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -81,11 +81,7 @@ impl NewSigningKey {
         let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-        Ok(Self {
-            kid,
-            public_jwk: serde_json::to_string(&jwk)?,
-            private_key,
-        })
+        Ok(Self { kid, public_jwk: serde_json::to_string(&jwk)?, private_key })
     }
 }
 
@@ -102,19 +98,14 @@ impl Signer {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private_key)
             .map_err(|_| KeyError::Rejected)?;
         let header = serde_json::to_vec(&serde_json::json!({ "typ": TYPE, "alg": ES256, "kid": kid }))?;
-        Ok(Self {
-            header: URL_SAFE_NO_PAD.encode(header) + ".",
-            pair,
-        })
+        Ok(Self { header: URL_SAFE_NO_PAD.encode(header) + ".", pair })
     }
 
     pub fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
         let mut token = self.header.clone();
         URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(claims)?, &mut token);
-        let signature = self
-            .pair
-            .sign(&SystemRandom::new(), token.as_bytes())
-            .map_err(|_| KeyError::Rejected)?;
+        let signature =
+            self.pair.sign(&SystemRandom::new(), token.as_bytes()).map_err(|_| KeyError::Rejected)?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         Ok(token)
@@ -184,9 +175,7 @@ impl KeyRing {
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
         validation.validate_exp = false;
-        let claims = decode::<Claims>(token, &verifier.key, &validation)
-            .map_err(|_| InvalidToken)?
-            .claims;
+        let claims = decode::<Claims>(token, &verifier.key, &validation).map_err(|_| InvalidToken)?.claims;
         if claims.exp <= now.seconds() {
             return Err(InvalidToken);
         }

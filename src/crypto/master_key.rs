@@ -72,9 +72,7 @@ impl MasterKey {
         let nonce = bytes::<NONCE_LEN>(entropy);
         let mut sealed = plain.to_vec();
         let aad = Aad::from(purpose.as_bytes());
-        self.0
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
-            .ok()?;
+        self.0.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed).ok()?;
         Some([&[VERSION], nonce.as_slice(), sealed.as_slice()].concat())
     }
 
@@ -106,17 +104,13 @@ mod tests {
 
     #[test]
     fn unwraps_what_it_wrapped() {
-        let wrapped = key(1)
-            .wrap(&*SeededEntropy::shared(9), "data-key", b"plain")
-            .unwrap();
+        let wrapped = key(1).wrap(&*SeededEntropy::shared(9), "data-key", b"plain").unwrap();
         assert_eq!(key(1).unwrap("data-key", &wrapped).unwrap().as_slice(), b"plain");
     }
 
     #[test]
     fn another_key_another_purpose_and_damage_are_told() {
-        let wrapped = key(1)
-            .wrap(&*SeededEntropy::shared(9), "data-key", b"plain")
-            .unwrap();
+        let wrapped = key(1).wrap(&*SeededEntropy::shared(9), "data-key", b"plain").unwrap();
         assert_eq!(key(2).unwrap("data-key", &wrapped), Err(WrongMasterKey));
         assert_eq!(key(1).unwrap("signing-key", &wrapped), Err(WrongMasterKey));
         for cut in 0..wrapped.len() {
@@ -126,13 +120,7 @@ mod tests {
 
     #[test]
     fn a_key_is_32_bytes_in_base64() {
-        for wrong in [
-            "",
-            "abc",
-            &STANDARD.encode([0; 31]),
-            &STANDARD.encode([0; 33]),
-            "not base64!",
-        ] {
+        for wrong in ["", "abc", &STANDARD.encode([0; 31]), &STANDARD.encode([0; 33]), "not base64!"] {
             assert!(MasterKey::parse(wrong).is_none(), "{wrong}");
         }
         assert!(MasterKey::parse(&format!(" {}\n", STANDARD.encode([0; 32]))).is_some());

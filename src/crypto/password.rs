@@ -58,9 +58,7 @@ impl PasswordHasher {
         password: &Password,
     ) -> Result<SecretHash, argon2::password_hash::Error> {
         let salt = bytes::<16>(entropy);
-        let hash = self
-            .argon2()?
-            .hash_password_with_salt(password.0.as_bytes(), &salt)?;
+        let hash = self.argon2()?.hash_password_with_salt(password.0.as_bytes(), &salt)?;
         Ok(SecretHash(hash.to_string()))
     }
 
@@ -95,22 +93,13 @@ mod tests {
     fn only_the_same_password_under_the_same_pepper_verifies() {
         let entropy = SeededEntropy::shared(1);
         let hasher = PasswordHasher::new(DataKey::generate(&*entropy));
-        let stored = hasher
-            .hash(&*entropy, &password("correct horse battery"))
-            .unwrap();
-        assert!(
-            stored.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{}",
-            &stored.0[..40]
-        );
+        let stored = hasher.hash(&*entropy, &password("correct horse battery")).unwrap();
+        assert!(stored.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", &stored.0[..40]);
         assert!(hasher.verify(&password("correct horse battery"), &stored));
         assert!(!hasher.verify(&password("correct horse batterz"), &stored));
         let other = PasswordHasher::new(DataKey::generate(&*entropy));
         assert!(!other.verify(&password("correct horse battery"), &stored));
-        assert!(!hasher.verify(
-            &password("correct horse battery"),
-            &SecretHash("damaged".to_owned())
-        ));
+        assert!(!hasher.verify(&password("correct horse battery"), &SecretHash("damaged".to_owned())));
     }
 
     #[test]

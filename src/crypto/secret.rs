@@ -64,12 +64,10 @@ impl ClientSecret {
 
 /// A new client id: 128 random bits as 32 upper-case hex characters.
 pub fn client_id(entropy: &dyn Random) -> String {
-    bytes::<16>(entropy)
-        .iter()
-        .fold(String::with_capacity(32), |mut text, byte| {
-            let _ = write!(text, "{byte:02X}");
-            text
-        })
+    bytes::<16>(entropy).iter().fold(String::with_capacity(32), |mut text, byte| {
+        let _ = write!(text, "{byte:02X}");
+        text
+    })
 }
 
 /// Whether the text has the form of a client id.
@@ -136,19 +134,10 @@ mod tests {
         for place in 0..text.len() {
             let mut wrong = text.clone().into_bytes();
             wrong[place] = if wrong[place] == b'a' { b'b' } else { b'a' };
-            assert!(
-                ClientSecret::parse(&String::from_utf8(wrong).unwrap()).is_none(),
-                "at {place}"
-            );
+            assert!(ClientSecret::parse(&String::from_utf8(wrong).unwrap()).is_none(), "at {place}");
         }
-        for wrong in [
-            "",
-            "lk_sk_",
-            &text[1..],
-            &text[..54],
-            &format!("{text}0"),
-            &format!("é{}", &text[2..]),
-        ] {
+        for wrong in ["", "lk_sk_", &text[1..], &text[..54], &format!("{text}0"), &format!("é{}", &text[2..])]
+        {
             assert!(ClientSecret::parse(wrong).is_none());
         }
     }

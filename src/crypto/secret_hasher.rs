@@ -40,10 +40,7 @@ impl SecretHasher {
     pub fn hash(&self, client_id: &str, secret: &ClientSecret) -> Option<SecretHash> {
         let (id, key) = self.keys.last()?;
         let mac = hmac::sign(key, &message(client_id, secret));
-        Some(SecretHash(format!(
-            "{SCHEME}{id}${}",
-            URL_SAFE_NO_PAD.encode(mac.as_ref())
-        )))
+        Some(SecretHash(format!("{SCHEME}{id}${}", URL_SAFE_NO_PAD.encode(mac.as_ref()))))
     }
 
     /// Whether the secret is the one that was hashed; compared in constant time.
@@ -69,13 +66,7 @@ impl SecretHasher {
 
 /// The client id has a fixed length, so the two parts cannot be read in another way.
 fn message(client_id: &str, secret: &ClientSecret) -> Vec<u8> {
-    [
-        b"latchkey client secret\0",
-        client_id.as_bytes(),
-        b"\0",
-        secret.as_bytes(),
-    ]
-    .concat()
+    [b"latchkey client secret\0", client_id.as_bytes(), b"\0", secret.as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -121,10 +112,7 @@ mod tests {
             "$argon2id$v=19$",
             "$hmac-sha256$v=1$k=1$!",
         ] {
-            assert!(
-                !hasher.verify("A", &secret(1), &SecretHash(damaged.to_owned())),
-                "{damaged}"
-            );
+            assert!(!hasher.verify("A", &secret(1), &SecretHash(damaged.to_owned())), "{damaged}");
         }
     }
 }

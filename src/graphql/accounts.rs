@@ -89,12 +89,7 @@ impl ServiceAccount {
 
     /// Who made it; null if that is out of the viewer's sight.
     async fn created_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Actor>> {
-        actor(
-            ctx,
-            Some(self.account.created_by_kind),
-            self.account.created_by_id,
-        )
-        .await
+        actor(ctx, Some(self.account.created_by_kind), self.account.created_by_id).await
     }
 
     /// When it was made.
@@ -135,10 +130,9 @@ impl From<&OwnerRow> for Owner {
     fn from(owner: &OwnerRow) -> Self {
         match owner.clone() {
             OwnerRow::User(account, user) => Self::User(User { account, user }),
-            OwnerRow::ServiceAccount(account, service_account) => Self::ServiceAccount(ServiceAccount {
-                account,
-                service_account,
-            }),
+            OwnerRow::ServiceAccount(account, service_account) => {
+                Self::ServiceAccount(ServiceAccount { account, service_account })
+            }
         }
     }
 }
@@ -167,15 +161,13 @@ pub(super) async fn actor(
     id: Option<Uuid>,
 ) -> async_graphql::Result<Option<Actor>> {
     Ok(match (kind, id) {
-        (Some(ObjectKind::System), _) => Some(Actor::System(System {
-            name: "Latchkey".to_owned(),
-        })),
-        (Some(ObjectKind::User | ObjectKind::ServiceAccount), Some(id)) => owner_row(ctx, AccountId(id))
-            .await?
-            .map(|owner| Owner::from(&*owner).into()),
-        (Some(ObjectKind::ApiKey), Some(id)) => load(ctx, KeyId(id))
-            .await?
-            .map(|key| Actor::ApiKey(ApiKey::new(key))),
+        (Some(ObjectKind::System), _) => Some(Actor::System(System { name: "Latchkey".to_owned() })),
+        (Some(ObjectKind::User | ObjectKind::ServiceAccount), Some(id)) => {
+            owner_row(ctx, AccountId(id)).await?.map(|owner| Owner::from(&*owner).into())
+        }
+        (Some(ObjectKind::ApiKey), Some(id)) => {
+            load(ctx, KeyId(id)).await?.map(|key| Actor::ApiKey(ApiKey::new(key)))
+        }
         _ => None,
     })
 }

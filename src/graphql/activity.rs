@@ -142,13 +142,11 @@ impl Activity {
     /// The object that was changed; null when it is out of the viewer's sight.
     async fn target(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Node>> {
         Ok(match (self.0.target_kind, self.0.target_id) {
-            (Some(ObjectKind::ApiKey), Some(id)) => load(ctx, KeyId(id))
-                .await?
-                .map(|key| Node::ApiKey(ApiKey::new(key))),
+            (Some(ObjectKind::ApiKey), Some(id)) => {
+                load(ctx, KeyId(id)).await?.map(|key| Node::ApiKey(ApiKey::new(key)))
+            }
             (Some(ObjectKind::User | ObjectKind::ServiceAccount), Some(id)) => {
-                owner_row(ctx, entity::AccountId(id))
-                    .await?
-                    .map(|owner| Owner::from(&*owner).into())
+                owner_row(ctx, entity::AccountId(id)).await?.map(|owner| Owner::from(&*owner).into())
             }
             _ => None,
         })
@@ -181,11 +179,7 @@ impl Activity {
 
     /// Before and after for changes, scope and audience for tokens. Never a secret.
     async fn detail(&self) -> Option<Json> {
-        self.0
-            .detail
-            .as_deref()
-            .and_then(|detail| serde_json::from_str(detail).ok())
-            .map(Json)
+        self.0.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok()).map(Json)
     }
 }
 
@@ -216,31 +210,16 @@ pub(super) struct ActivityFilter {
 
 impl ActivityFilter {
     fn parse(self) -> crate::error::Result<Filter> {
-        let owners = self
-            .owner_ids
-            .map(|ids| super::keys::parse_owners("ownerIds", &ids))
-            .transpose()?;
+        let owners = self.owner_ids.map(|ids| super::keys::parse_owners("ownerIds", &ids)).transpose()?;
         Ok(Filter {
             from: self.from.map(|from| from.0),
             to: self.to.map(|to| to.0),
-            families: self
-                .families
-                .map(|families| families.into_iter().map(Into::into).collect()),
-            kinds: self
-                .kinds
-                .map(|kinds| kinds.into_iter().map(Into::into).collect()),
-            outcomes: self
-                .outcomes
-                .map(|outcomes| outcomes.into_iter().map(Into::into).collect()),
-            keys: self
-                .api_key_ids
-                .map(|ids| parse_ids("apiKeyIds", &ids))
-                .transpose()?,
+            families: self.families.map(|families| families.into_iter().map(Into::into).collect()),
+            kinds: self.kinds.map(|kinds| kinds.into_iter().map(Into::into).collect()),
+            outcomes: self.outcomes.map(|outcomes| outcomes.into_iter().map(Into::into).collect()),
+            keys: self.api_key_ids.map(|ids| parse_ids("apiKeyIds", &ids)).transpose()?,
             owners,
-            actors: self
-                .actor_ids
-                .map(|ids| parse_ids("actorIds", &ids))
-                .transpose()?,
+            actors: self.actor_ids.map(|ids| parse_ids("actorIds", &ids)).transpose()?,
             ip: self.ip,
             request_id: self.request_id,
         })
@@ -255,10 +234,7 @@ pub(super) struct ActivityQueries;
 impl ActivityQueries {
     /// The activity log, newest first. Without `activity:read:any`, what concerns the viewer's own account.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "these are the arguments of the GraphQL field"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn activity(
         &self,
         ctx: &Context<'_>,
@@ -269,20 +245,9 @@ impl ActivityQueries {
         #[graphql(desc = "End before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<ActivityConnection>> {
         let cx = context(ctx)?;
-        let request = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        }
-        .parse()
-        .map_err(field_error)?;
+        let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
-        let page = actions::activity::list(cx, &filter, &request)
-            .await
-            .map_err(field_error)?;
-        Ok(Some(
-            ActivityConnection::new(page, |row| Activity(row.into_row())).map_err(field_error)?,
-        ))
+        let page = actions::activity::list(cx, &filter, &request).await.map_err(field_error)?;
+        Ok(Some(ActivityConnection::new(page, |row| Activity(row.into_row())).map_err(field_error)?))
     }
 }

@@ -35,14 +35,11 @@ pub(super) fn operation<'a>(
     document: &'a ExecutableDocument,
     name: Option<&str>,
 ) -> Result<&'a OperationDefinition, ServerError> {
-    let mut matching = document
-        .operations
-        .iter()
-        .filter(|(defined, _)| match (name, defined) {
-            (Some(name), Some(defined)) => name == defined.as_str(),
-            (Some(_), None) => false,
-            (None, _) => true,
-        });
+    let mut matching = document.operations.iter().filter(|(defined, _)| match (name, defined) {
+        (Some(name), Some(defined)) => name == defined.as_str(),
+        (Some(_), None) => false,
+        (None, _) => true,
+    });
     match (matching.next(), matching.next()) {
         (Some((_, operation)), None) => Ok(&operation.node),
         (Some(_), Some(_)) => {
@@ -66,14 +63,8 @@ pub(super) fn check_breadth(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
 ) -> Result<(), ServerError> {
-    let fragments = document
-        .fragments
-        .values()
-        .map(|fragment| &fragment.node.selection_set.node);
-    let operations = document
-        .operations
-        .iter()
-        .map(|(_, operation)| &operation.node.selection_set.node);
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
     let aliases: usize = fragments.chain(operations).map(aliases).sum();
     if aliases > MAX_ALIASES {
         let message =
@@ -124,10 +115,7 @@ fn root_fields_within(
 }
 
 fn fragment<'a>(document: &'a ExecutableDocument, name: &Name) -> Option<&'a SelectionSet> {
-    document
-        .fragments
-        .get(name)
-        .map(|fragment| &fragment.node.selection_set.node)
+    document.fragments.get(name).map(|fragment| &fragment.node.selection_set.node)
 }
 
 fn take(budget: &mut usize) -> bool {
@@ -150,13 +138,7 @@ mod tests {
         let many = |count| (0..count).map(|n| format!("a{n}: id ")).collect::<String>();
         assert!(check(&format!("{{ viewer {{ {} }} }}", many(30))).is_ok());
         assert!(check(&format!("{{ viewer {{ {} }} }}", many(31))).is_err());
-        assert!(
-            check(&format!(
-                "{{ viewer {{ ...F }} }} fragment F on Viewer {{ {} }}",
-                many(31)
-            ))
-            .is_err()
-        );
+        assert!(check(&format!("{{ viewer {{ ...F }} }} fragment F on Viewer {{ {} }}", many(31))).is_err());
     }
 
     #[test]
@@ -165,12 +147,8 @@ mod tests {
         assert!(check(&format!("{{ {} }}", fields(10))).is_ok());
         assert!(check(&format!("{{ {} }}", fields(11))).is_err());
         assert!(
-            check(&format!(
-                "{{ ...F ... {{ {} }} }} fragment F on Query {{ {} }}",
-                fields(5),
-                fields(6)
-            ))
-            .is_err()
+            check(&format!("{{ ...F ... {{ {} }} }} fragment F on Query {{ {} }}", fields(5), fields(6)))
+                .is_err()
         );
         assert!(check("{ ...F } fragment F on Query { ...F }").is_err());
     }

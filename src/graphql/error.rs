@@ -27,24 +27,12 @@ pub(super) fn field_error(error: impl Into<Arc<Error>>) -> async_graphql::Error 
     values.set("code", error_code(&error));
     match &*error {
         Error::Denied { required } => {
-            values.set(
-                "requiredScopes",
-                required
-                    .iter()
-                    .map(|scope| Value::from(*scope))
-                    .collect::<Vec<_>>(),
-            );
+            values
+                .set("requiredScopes", required.iter().map(|scope| Value::from(*scope)).collect::<Vec<_>>());
         }
         Error::RateLimited { retry_after_seconds } => values.set("retryAfter", *retry_after_seconds),
         Error::Refused(refused) => {
-            values.set(
-                "field",
-                refused
-                    .field
-                    .iter()
-                    .map(|name| Value::from(*name))
-                    .collect::<Vec<_>>(),
-            );
+            values.set("field", refused.field.iter().map(|name| Value::from(*name)).collect::<Vec<_>>());
         }
         Error::Unauthenticated | Error::ReadOnly | Error::Unavailable | Error::Internal(_) => {}
     }

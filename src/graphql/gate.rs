@@ -63,17 +63,13 @@ impl Extension for Gate {
 
 fn check(ctx: &ExtensionContext<'_>, result: &ValidationResult) -> Result<(), ServerError> {
     if result.depth > MAX_DEPTH {
-        let message = format!(
-            "The operation is {} levels deep; at most {MAX_DEPTH} are allowed.",
-            result.depth
-        );
+        let message =
+            format!("The operation is {} levels deep; at most {MAX_DEPTH} are allowed.", result.depth);
         return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
     }
     if result.complexity > MAX_COST {
-        let message = format!(
-            "The operation costs {} points; at most {MAX_COST} are allowed.",
-            result.complexity
-        );
+        let message =
+            format!("The operation costs {} points; at most {MAX_COST} are allowed.", result.complexity);
         return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
     }
     let (Some(cx), Some(progress)) = (ctx.data_opt::<Context>(), ctx.data_opt::<Progress>()) else {
@@ -89,9 +85,6 @@ fn check(ctx: &ExtensionContext<'_>, result: &ValidationResult) -> Result<(), Se
     let seconds = spent.retry_after_seconds;
     let message = format!("The limit of this API key is reached: try again in {seconds} s.");
     let mut error = request_error(message, code::RATE_LIMITED);
-    error
-        .extensions
-        .get_or_insert_default()
-        .set("retryAfter", seconds);
+    error.extensions.get_or_insert_default().set("retryAfter", seconds);
     Err(error)
 }

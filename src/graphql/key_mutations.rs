@@ -57,11 +57,7 @@ pub(super) struct CreateApiKeyInput {
 
 impl CreateApiKeyInput {
     fn parse(self) -> Result<NewKey> {
-        let about = self
-            .description
-            .map(|text| description("description", &text))
-            .transpose()?
-            .flatten();
+        let about = self.description.map(|text| description("description", &text)).transpose()?.flatten();
         Ok(NewKey {
             name: Name::parse("name", &self.name)?,
             description: about,
@@ -71,14 +67,8 @@ impl CreateApiKeyInput {
             read_only: self.read_only.unwrap_or(false),
             expires_at: self.expires_at.map(|end| end.0),
             token_lifetime_seconds: self.token_lifetime_seconds,
-            token_limit: self
-                .token_rate_limit
-                .map(|limit| limit.parse("tokenRateLimit"))
-                .transpose()?,
-            call_limit: self
-                .call_rate_limit
-                .map(|limit| limit.parse("callRateLimit"))
-                .transpose()?,
+            token_limit: self.token_rate_limit.map(|limit| limit.parse("tokenRateLimit")).transpose()?,
+            call_limit: self.call_rate_limit.map(|limit| limit.parse("callRateLimit")).transpose()?,
             issue_secret: self.issue_secret.unwrap_or(true),
         })
     }
@@ -167,10 +157,7 @@ impl ApiKeySelectionInput {
 }
 
 fn reason(text: Option<String>) -> Result<Option<String>> {
-    Ok(text
-        .map(|text| description("reason", &text))
-        .transpose()?
-        .flatten())
+    Ok(text.map(|text| description("reason", &text)).transpose()?.flatten())
 }
 
 /// Which API keys get new secrets, and for how long the old ones work too.
@@ -281,18 +268,9 @@ impl KeyMutations {
         };
         let (created, user_errors) = payload(result)?;
         let (api_key, client_secret) = created
-            .map(|created| {
-                (
-                    ApiKey::from(created.key),
-                    created.secret.map(ClientSecret::reveal),
-                )
-            })
+            .map(|created| (ApiKey::from(created.key), created.secret.map(ClientSecret::reveal)))
             .unzip();
-        Ok(Some(CreateApiKeyPayload {
-            api_key,
-            client_secret: client_secret.flatten(),
-            user_errors,
-        }))
+        Ok(Some(CreateApiKeyPayload { api_key, client_secret: client_secret.flatten(), user_errors }))
     }
 
     /// Changes an API key. Its secret stays; scopes that it loses are lost to its tokens at once.
@@ -307,10 +285,7 @@ impl KeyMutations {
             Err(error) => Err(error),
         };
         let (key, user_errors) = payload(result)?;
-        Ok(Some(UpdateApiKeyPayload {
-            api_key: key.map(ApiKey::from),
-            user_errors,
-        }))
+        Ok(Some(UpdateApiKeyPayload { api_key: key.map(ApiKey::from), user_errors }))
     }
 
     /// A new secret for every selected key. The old one stops at once, or after `gracePeriodSeconds`.
@@ -349,10 +324,7 @@ impl KeyMutations {
         #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
     ) -> async_graphql::Result<Option<ApiKeysPayload>> {
         let (api_keys, user_errors) = changed(on_selection!(ctx, input, actions::enable));
-        Ok(Some(ApiKeysPayload {
-            api_keys,
-            user_errors,
-        }))
+        Ok(Some(ApiKeysPayload { api_keys, user_errors }))
     }
 
     /// Stops API keys at once, and every token issued to them.
@@ -362,10 +334,7 @@ impl KeyMutations {
         #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
     ) -> async_graphql::Result<Option<ApiKeysPayload>> {
         let (api_keys, user_errors) = changed(on_selection!(ctx, input, actions::disable));
-        Ok(Some(ApiKeysPayload {
-            api_keys,
-            user_errors,
-        }))
+        Ok(Some(ApiKeysPayload { api_keys, user_errors }))
     }
 
     /// Stops API keys for good, and every token issued to them.
@@ -379,9 +348,6 @@ impl KeyMutations {
         for key in keys {
             deleted_ids.push(key.id(ctx).await?);
         }
-        Ok(Some(DeleteApiKeysPayload {
-            deleted_ids,
-            user_errors,
-        }))
+        Ok(Some(DeleteApiKeysPayload { deleted_ids, user_errors }))
     }
 }

@@ -146,23 +146,13 @@ impl ApiKey {
     /// The roles that it was given, by name.
     #[graphql(complexity = "5 * child_complexity")]
     async fn roles(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Role>> {
-        Ok(load(ctx, RolesOf(self.of()))
-            .await?
-            .unwrap_or_default()
-            .into_iter()
-            .map(Role)
-            .collect())
+        Ok(load(ctx, RolesOf(self.of())).await?.unwrap_or_default().into_iter().map(Role).collect())
     }
 
     /// The scopes that it was given directly, beside its roles.
     #[graphql(complexity = "5 * child_complexity")]
     async fn scopes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Scope>> {
-        Ok(load(ctx, ScopesOf(self.of()))
-            .await?
-            .unwrap_or_default()
-            .into_iter()
-            .map(Scope)
-            .collect())
+        Ok(load(ctx, ScopesOf(self.of())).await?.unwrap_or_default().into_iter().map(Scope).collect())
     }
 
     /// What an exchange can grant now.
@@ -178,21 +168,13 @@ impl ApiKey {
 
     /// Its usable secrets as they can be shown again: the current one, then the previous one until its end.
     async fn secrets(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<SecretInfo>> {
-        Ok(load(ctx, SecretsOf(self.of()))
-            .await?
-            .unwrap_or_default()
-            .into_iter()
-            .map(Into::into)
-            .collect())
+        Ok(load(ctx, SecretsOf(self.of())).await?.unwrap_or_default().into_iter().map(Into::into).collect())
     }
 
     /// How long its tokens live, in seconds.
     async fn token_lifetime_seconds(&self, ctx: &Context<'_>) -> async_graphql::Result<i32> {
         let settings = settings(ctx).await?;
-        let wanted = self
-            .0
-            .token_lifetime_seconds
-            .unwrap_or(settings.default_token_lifetime_seconds);
+        let wanted = self.0.token_lifetime_seconds.unwrap_or(settings.default_token_lifetime_seconds);
         Ok(wanted.min(settings.max_token_lifetime_seconds))
     }
 
@@ -200,14 +182,8 @@ impl ApiKey {
     async fn token_rate_limit(&self, ctx: &Context<'_>) -> async_graphql::Result<RateLimitQuota> {
         let settings = settings(ctx).await?;
         Ok(RateLimitQuota {
-            requests: self
-                .0
-                .token_limit_requests
-                .unwrap_or(settings.default_token_limit_requests),
-            per_seconds: self
-                .0
-                .token_limit_seconds
-                .unwrap_or(settings.default_token_limit_seconds),
+            requests: self.0.token_limit_requests.unwrap_or(settings.default_token_limit_requests),
+            per_seconds: self.0.token_limit_seconds.unwrap_or(settings.default_token_limit_seconds),
         })
     }
 
@@ -215,14 +191,8 @@ impl ApiKey {
     async fn call_rate_limit(&self, ctx: &Context<'_>) -> async_graphql::Result<RateLimitQuota> {
         let settings = settings(ctx).await?;
         Ok(RateLimitQuota {
-            requests: self
-                .0
-                .call_limit_requests
-                .unwrap_or(settings.default_call_limit_requests),
-            per_seconds: self
-                .0
-                .call_limit_seconds
-                .unwrap_or(settings.default_call_limit_seconds),
+            requests: self.0.call_limit_requests.unwrap_or(settings.default_call_limit_requests),
+            per_seconds: self.0.call_limit_seconds.unwrap_or(settings.default_call_limit_seconds),
         })
     }
 
@@ -248,9 +218,7 @@ impl ApiKey {
 }
 
 async fn settings(ctx: &Context<'_>) -> async_graphql::Result<Arc<entity::settings::Model>> {
-    load(ctx, Defaults)
-        .await?
-        .ok_or_else(|| field_error(Error::internal("no settings")))
+    load(ctx, Defaults).await?.ok_or_else(|| field_error(Error::internal("no settings")))
 }
 
 /// Names one API key.
@@ -294,17 +262,12 @@ pub(super) struct ApiKeyFilter {
 }
 
 impl ApiKeyFilter {
-    fn parse(self) -> Result<KeyFilter> {
+    pub(super) fn parse(self) -> Result<KeyFilter> {
         Ok(KeyFilter {
             ids: self.ids.map(|ids| parse_ids("ids", &ids)).transpose()?,
-            owners: self
-                .owner_ids
-                .map(|ids| parse_owners("ownerIds", &ids))
-                .transpose()?,
+            owners: self.owner_ids.map(|ids| parse_owners("ownerIds", &ids)).transpose()?,
             owner_kind: self.owner_kind.map(Into::into),
-            status: self
-                .status
-                .map(|wanted| wanted.into_iter().map(Into::into).collect()),
+            status: self.status.map(|wanted| wanted.into_iter().map(Into::into).collect()),
             read_only: self.read_only,
             created_before: self.created_before.map(|instant| instant.0),
             created_after: self.created_after.map(|instant| instant.0),
@@ -316,10 +279,7 @@ impl ApiKeyFilter {
 /// Reads the id of a user or service account.
 pub(super) fn parse_owner(field: &'static str, id: &ID) -> Result<AccountId> {
     match parse_id(field, id)? {
-        GlobalId {
-            kind: ObjectKind::User | ObjectKind::ServiceAccount,
-            uuid,
-        } => Ok(AccountId(uuid)),
+        GlobalId { kind: ObjectKind::User | ObjectKind::ServiceAccount, uuid } => Ok(AccountId(uuid)),
         GlobalId { .. } => {
             Err(UserError::invalid(field, "This is not the id of a user or service account.").into())
         }
@@ -378,14 +338,9 @@ pub(super) async fn list(
 ) -> async_graphql::Result<ApiKeyConnection> {
     let cx = context(ctx)?;
     let request = page.parse().map_err(field_error)?;
-    let page = actions::list(cx, &filter, ApiKeyOrder::parse(order), &request)
-        .await
-        .map_err(field_error)?;
-    let count = if wants_count(ctx) {
-        Some(actions::count(cx, &filter).await.map_err(field_error)?)
-    } else {
-        None
-    };
+    let page = actions::list(cx, &filter, ApiKeyOrder::parse(order), &request).await.map_err(field_error)?;
+    let count =
+        if wants_count(ctx) { Some(actions::count(cx, &filter).await.map_err(field_error)?) } else { None };
     ApiKeyConnection::new(page, ApiKey::from, count).map_err(field_error)
 }
 
@@ -414,10 +369,7 @@ impl KeyQueries {
 
     /// API keys, newest first unless ordered otherwise. Without `keys:read:any`, the viewer's own.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "these are the arguments of the GraphQL field"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn api_keys(
         &self,
         ctx: &Context<'_>,
@@ -430,18 +382,6 @@ impl KeyQueries {
         #[graphql(desc = "End before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<ApiKeyConnection>> {
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
-        list(
-            ctx,
-            filter,
-            order_by,
-            PageArguments {
-                first,
-                after,
-                last,
-                before,
-            },
-        )
-        .await
-        .map(Some)
+        list(ctx, filter, order_by, PageArguments { first, after, last, before }).await.map(Some)
     }
 }

@@ -106,10 +106,7 @@ impl Loader<AccountId> for Batches {
 
     async fn load(&self, ids: &[AccountId]) -> Result<HashMap<AccountId, Self::Value>, Self::Error> {
         let owners = accounts::behind_rows(&self.0, ids).await.map_err(Arc::new)?;
-        Ok(owners
-            .into_iter()
-            .map(|owner| (owner.account().id, Arc::new(owner)))
-            .collect())
+        Ok(owners.into_iter().map(|owner| (owner.account().id, Arc::new(owner))).collect())
     }
 }
 
@@ -124,10 +121,7 @@ impl Loader<ScopesOfRole> for Batches {
     async fn load(&self, of: &[ScopesOfRole]) -> Result<HashMap<ScopesOfRole, Self::Value>, Self::Error> {
         let ids: Vec<RoleId> = of.iter().map(|of| of.0).collect();
         let found = roles::scopes_of(&self.0, &ids).await.map_err(Arc::new)?;
-        Ok(found
-            .into_iter()
-            .map(|(id, scopes)| (ScopesOfRole(id), scopes))
-            .collect())
+        Ok(found.into_iter().map(|(id, scopes)| (ScopesOfRole(id), scopes)).collect())
     }
 }
 

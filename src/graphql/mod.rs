@@ -92,33 +92,20 @@ impl Schema {
         let response = match prepare(&cx, operation) {
             Ok(request) => {
                 let loaders = loaders::loaders(cx.clone());
-                self.0
-                    .execute(request.data(cx).data(loaders).data(progress.clone()))
-                    .await
+                self.0.execute(request.data(cx).data(loaders).data(progress.clone())).await
             }
             Err(error) => async_graphql::Response::from_errors(vec![error]),
         };
         let executed = progress.executed();
-        let fallback = if executed {
-            code::BAD_USER_INPUT
-        } else {
-            code::GRAPHQL_VALIDATION_FAILED
-        };
+        let fallback = if executed { code::BAD_USER_INPUT } else { code::GRAPHQL_VALIDATION_FAILED };
         let mut errors = response.errors;
         for error in &mut errors {
             finish(error, fallback, request_id.as_deref());
         }
         let refused = (!executed).then(|| errors.first().and_then(code_of)).flatten();
-        let body = Body {
-            data: executed.then_some(&response.data),
-            errors: &errors,
-        };
+        let body = Body { data: executed.then_some(&response.data), errors: &errors };
         let body = serde_json::to_string(&body).unwrap_or_default();
-        Executed {
-            body,
-            refused,
-            spent: progress.spent(),
-        }
+        Executed { body, refused, spent: progress.spent() }
     }
 }
 
@@ -142,23 +129,14 @@ fn prepare(cx: &Context, operation: Operation) -> Result<Request, ServerError> {
     document::check_length(&operation.query)?;
     let parsed = parse_query(&operation.query).map_err(|error| {
         let mut error = ServerError::from(error);
-        error
-            .extensions
-            .get_or_insert_default()
-            .set("code", code::GRAPHQL_PARSE_FAILED);
+        error.extensions.get_or_insert_default().set("code", code::GRAPHQL_PARSE_FAILED);
         error
     })?;
-    let name = operation
-        .operation_name
-        .as_deref()
-        .filter(|name| !name.is_empty());
+    let name = operation.operation_name.as_deref().filter(|name| !name.is_empty());
     let wanted = document::operation(&parsed, name)?;
     document::check_breadth(&parsed, wanted)?;
     if document::is_mutation(wanted) && cx.caller.is_read_only() {
-        return Err(request_error(
-            crate::error::Error::ReadOnly.to_string(),
-            code::READ_ONLY,
-        ));
+        return Err(request_error(crate::error::Error::ReadOnly.to_string(), code::READ_ONLY));
     }
     let mut request =
         Request::new(operation.query).variables(Variables::from_json(operation.variables.into()));

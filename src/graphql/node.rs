@@ -45,24 +45,16 @@ impl From<Owner> for Node {
 
 async fn find(cx: &Cx, GlobalId { kind, uuid }: GlobalId) -> Result<Option<Node>> {
     Ok(match kind {
-        ObjectKind::ApiKey => keys::find(cx, KeyId(uuid))
-            .await?
-            .map(|key| Node::ApiKey(key.into())),
-        ObjectKind::Role => roles::find(cx, RoleId(uuid))
-            .await?
-            .map(|role| Node::Role(Role(role))),
-        ObjectKind::Scope => scopes::find(cx, ScopeId(uuid))
-            .await?
-            .map(|scope| Node::Scope(Scope(scope))),
-        ObjectKind::Api => scopes::find_api(cx, ApiId(uuid))
-            .await?
-            .map(|api| Node::Api(Api(Arc::new(api)))),
-        ObjectKind::Activity => activity::find(cx, ActivityId(uuid))
-            .await?
-            .map(|row| Node::Activity(Activity(row.into_row()))),
-        ObjectKind::User | ObjectKind::ServiceAccount => accounts::find(cx, AccountId(uuid), kind)
-            .await?
-            .map(|owner| Owner::from(&owner).into()),
+        ObjectKind::ApiKey => keys::find(cx, KeyId(uuid)).await?.map(|key| Node::ApiKey(key.into())),
+        ObjectKind::Role => roles::find(cx, RoleId(uuid)).await?.map(|role| Node::Role(Role(role))),
+        ObjectKind::Scope => scopes::find(cx, ScopeId(uuid)).await?.map(|scope| Node::Scope(Scope(scope))),
+        ObjectKind::Api => scopes::find_api(cx, ApiId(uuid)).await?.map(|api| Node::Api(Api(Arc::new(api)))),
+        ObjectKind::Activity => {
+            activity::find(cx, ActivityId(uuid)).await?.map(|row| Node::Activity(Activity(row.into_row())))
+        }
+        ObjectKind::User | ObjectKind::ServiceAccount => {
+            accounts::find(cx, AccountId(uuid), kind).await?.map(|owner| Owner::from(&owner).into())
+        }
         ObjectKind::System | ObjectKind::Group | ObjectKind::SigningKey | ObjectKind::Settings => None,
     })
 }

@@ -30,29 +30,20 @@ impl PageArguments {
         };
         let limit = match length {
             None => DEFAULT_PAGE,
-            Some(length) => u64::try_from(length)
-                .ok()
-                .filter(|length| *length <= MAX_PAGE)
-                .ok_or_else(|| {
+            Some(length) => {
+                u64::try_from(length).ok().filter(|length| *length <= MAX_PAGE).ok_or_else(|| {
                     UserError::invalid(
                         field,
                         format!("A page has from 0 to {MAX_PAGE} rows; this asks for {length}."),
                     )
-                })?,
+                })?
+            }
         };
         Ok(PageRequest {
             limit,
             backward: self.last.is_some(),
-            after: self
-                .after
-                .as_deref()
-                .map(|text| cursor("after", text))
-                .transpose()?,
-            before: self
-                .before
-                .as_deref()
-                .map(|text| cursor("before", text))
-                .transpose()?,
+            after: self.after.as_deref().map(|text| cursor("after", text)).transpose()?,
+            before: self.before.as_deref().map(|text| cursor("before", text)).transpose()?,
         })
     }
 }
@@ -71,10 +62,7 @@ fn not_a_cursor(field: &'static str) -> Error {
 
 /// What a page costs: each row as much as what is selected of it.
 pub(super) fn page_cost(first: Option<i32>, last: Option<i32>, of_each: usize) -> usize {
-    let rows = first
-        .or(last)
-        .and_then(|rows| usize::try_from(rows).ok())
-        .unwrap_or(50);
+    let rows = first.or(last).and_then(|rows| usize::try_from(rows).ok()).unwrap_or(50);
     rows.clamp(1, 100).saturating_mul(of_each.max(1))
 }
 

@@ -65,10 +65,7 @@ pub(super) struct RoleQueries;
 impl RoleQueries {
     /// The roles, by name.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "these are the arguments of the GraphQL field"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn roles(
         &self,
         ctx: &Context<'_>,
@@ -79,29 +76,14 @@ impl RoleQueries {
         #[graphql(desc = "End before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<RoleConnection>> {
         let cx = context(ctx)?;
-        let request = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        }
-        .parse()
-        .map_err(field_error)?;
+        let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let search = filter.unwrap_or_default().search;
-        let page = actions::roles::list(cx, search.as_deref(), &request)
-            .await
-            .map_err(field_error)?;
+        let page = actions::roles::list(cx, search.as_deref(), &request).await.map_err(field_error)?;
         let count = if wants_count(ctx) {
-            Some(
-                actions::roles::count(cx, search.as_deref())
-                    .await
-                    .map_err(field_error)?,
-            )
+            Some(actions::roles::count(cx, search.as_deref()).await.map_err(field_error)?)
         } else {
             None
         };
-        Ok(Some(
-            RoleConnection::new(page, |row| Role(row.into_row()), count).map_err(field_error)?,
-        ))
+        Ok(Some(RoleConnection::new(page, |row| Role(row.into_row()), count).map_err(field_error)?))
     }
 }

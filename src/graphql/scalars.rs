@@ -66,10 +66,7 @@ impl ScalarType for Json {
 /// Reads an id of one kind; the mistake names the input field.
 pub(super) fn parse_id<T: FromStr>(field: &'static str, id: &ID) -> Result<T> {
     id.parse().map_err(|_| {
-        Error::from(UserError::invalid(
-            field,
-            format!("`{}` is not an id of this kind.", shown(id)),
-        ))
+        Error::from(UserError::invalid(field, format!("`{}` is not an id of this kind.", shown(id))))
     })
 }
 

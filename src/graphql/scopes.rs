@@ -123,10 +123,7 @@ pub(super) struct ScopeQueries;
 impl ScopeQueries {
     /// The scopes of all APIs, by name.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "these are the arguments of the GraphQL field"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn scopes(
         &self,
         ctx: &Context<'_>,
@@ -137,25 +134,14 @@ impl ScopeQueries {
         #[graphql(desc = "End before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<ScopeConnection>> {
         let cx = context(ctx)?;
-        let request = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        }
-        .parse()
-        .map_err(field_error)?;
+        let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
-        let page = actions::scopes::list(cx, &filter, &request)
-            .await
-            .map_err(field_error)?;
+        let page = actions::scopes::list(cx, &filter, &request).await.map_err(field_error)?;
         let count = if wants_count(ctx) {
             Some(actions::scopes::count(cx, &filter).await.map_err(field_error)?)
         } else {
             None
         };
-        Ok(Some(
-            ScopeConnection::new(page, |row| Scope(row.into_row()), count).map_err(field_error)?,
-        ))
+        Ok(Some(ScopeConnection::new(page, |row| Scope(row.into_row()), count).map_err(field_error)?))
     }
 }

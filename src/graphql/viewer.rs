@@ -7,7 +7,7 @@ use async_graphql::{Context, Object, SimpleObject};
 use super::accounts::{Owner, User, owner_row};
 use super::context;
 use super::error::field_error;
-use super::keys::{ApiKey, ApiKeyOrder, list};
+use super::keys::{ApiKey, ApiKeyFilter, ApiKeyOrder, list};
 use super::loaders::load;
 use super::page::{ApiKeyConnection, PageArguments, page_cost};
 use crate::access::{Action, Caller, Machine};
@@ -84,35 +84,20 @@ impl Viewer {
 
     /// The viewer's own API keys, newest first unless ordered otherwise.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "these are the arguments of the GraphQL field"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn api_keys(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which of them; all but deleted ones when left out.")] filter: Option<ApiKeyFilter>,
         #[graphql(desc = "The order of the list.")] order_by: Option<ApiKeyOrder>,
         #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
         #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
         #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
         #[graphql(desc = "End before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<ApiKeyConnection> {
-        let own = KeyFilter {
-            owners: Some(vec![self.0.owner]),
-            ..KeyFilter::default()
-        };
-        list(
-            ctx,
-            own,
-            order_by,
-            PageArguments {
-                first,
-                after,
-                last,
-                before,
-            },
-        )
-        .await
+        let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
+        let own = KeyFilter { owners: Some(vec![self.0.owner]), ..filter };
+        list(ctx, own, order_by, PageArguments { first, after, last, before }).await
     }
 }
 

@@ -17,11 +17,7 @@ pub(super) enum Presented<'a> {
 pub(super) fn presented(headers: &HeaderMap) -> Presented<'_> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(header), None) = (all.next(), all.next()) else {
-        return if headers.contains_key(AUTHORIZATION) {
-            Presented::Several
-        } else {
-            Presented::Nothing
-        };
+        return if headers.contains_key(AUTHORIZATION) { Presented::Several } else { Presented::Nothing };
     };
     let Ok(text) = header.to_str() else {
         return Presented::Other;
@@ -54,10 +50,7 @@ mod tests {
     use super::*;
 
     fn headers(values: &[&'static str]) -> HeaderMap {
-        values
-            .iter()
-            .map(|value| (AUTHORIZATION, HeaderValue::from_static(value)))
-            .collect()
+        values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_static(value))).collect()
     }
 
     #[test]

@@ -15,9 +15,7 @@ const MAX_AGE: &str = "public, max-age=300";
 
 fn cacheable(body: Value) -> Response {
     let mut response = Json(body).into_response();
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static(MAX_AGE));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(MAX_AGE));
     response
 }
 

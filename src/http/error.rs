@@ -23,49 +23,27 @@ pub(super) fn problem(status: StatusCode, code: &str, detail: &str, request_id: 
         "requestId": request_id,
     });
     let mut response = (status, Json(body)).into_response();
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
 }
 
 /// Answers on paths that lead nowhere.
 pub(super) async fn no_such_path(Extension(origin): Extension<Origin>) -> Response {
     let detail = "There is nothing at this path.";
-    problem(
-        StatusCode::NOT_FOUND,
-        "NOT_FOUND",
-        detail,
-        origin.request_id.as_deref(),
-    )
+    problem(StatusCode::NOT_FOUND, "NOT_FOUND", detail, origin.request_id.as_deref())
 }
 
 /// Answers to methods that a path does not know; the router adds `Allow`.
 pub(super) async fn method_not_allowed(Extension(origin): Extension<Origin>) -> Response {
     let detail = "This path does not answer to this method; the Allow header lists those it does.";
-    problem(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "METHOD_NOT_ALLOWED",
-        detail,
-        origin.request_id.as_deref(),
-    )
+    problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail, origin.request_id.as_deref())
 }
 
 /// The end of a panic: the connection lives on, the log has the message.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "this is the signature that the layer calls"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "this is the signature that the layer calls")]
 pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
-    let message = cause
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| cause.downcast_ref::<String>().map(String::as_str));
+    let message =
+        cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str));
     tracing::error!(cause = message.unwrap_or("no message"), "a handler panicked");
-    problem(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "INTERNAL",
-        "Something went wrong on the server.",
-        None,
-    )
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Something went wrong on the server.", None)
 }

@@ -61,11 +61,7 @@ struct Refused {
 
 impl Refused {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-        }
+        Self { status, code, message: message.into() }
     }
 }
 
@@ -113,55 +109,37 @@ async fn caller(state: &AppState, headers: &HeaderMap) -> Result<Caller, Refused
     let token = match presented(headers) {
         Presented::Bearer(token) => token,
         Presented::Nothing => {
-            return Err(unauthorized(
-                "Present an access token: Authorization: Bearer <token>.",
-            ));
+            return Err(unauthorized("Present an access token: Authorization: Bearer <token>."));
         }
         Presented::Other => return Err(unauthorized("Only Bearer access tokens are accepted here.")),
         Presented::Several => {
             let message = "There is more than one Authorization header.";
-            return Err(Refused::new(
-                StatusCode::BAD_REQUEST,
-                code::BAD_USER_INPUT,
-                message,
-            ));
+            return Err(Refused::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message));
         }
     };
-    identify::bearer(&state.app, token)
-        .await
-        .map_err(|error| match error {
-            Error::Unavailable => Refused::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                code::UNAVAILABLE,
-                error.to_string(),
-            ),
-            Error::Internal(ref cause) => {
-                tracing::error!(%cause, "a token could not be checked");
-                Refused::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    code::INTERNAL,
-                    error.to_string(),
-                )
-            }
-            Error::Unauthenticated
-            | Error::Denied { .. }
-            | Error::ReadOnly
-            | Error::Refused(_)
-            | Error::RateLimited { .. } => {
-                unauthorized("The access token is not valid (any more): exchange for a new one.")
-            }
-        })
+    identify::bearer(&state.app, token).await.map_err(|error| match error {
+        Error::Unavailable => {
+            Refused::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, error.to_string())
+        }
+        Error::Internal(ref cause) => {
+            tracing::error!(%cause, "a token could not be checked");
+            Refused::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, error.to_string())
+        }
+        Error::Unauthenticated
+        | Error::Denied { .. }
+        | Error::ReadOnly
+        | Error::Refused(_)
+        | Error::RateLimited { .. } => {
+            unauthorized("The access token is not valid (any more): exchange for a new one.")
+        }
+    })
 }
 
 async fn operation(headers: &HeaderMap, body: Body) -> Result<Operation, Refused> {
     let bad = |message: &str| Refused::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message);
     if media_type(headers).as_deref() != Some("application/json") {
         let message = "Send Content-Type: application/json.";
-        return Err(Refused::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code::BAD_USER_INPUT,
-            message,
-        ));
+        return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::BAD_USER_INPUT, message));
     }
     let body = read(body, MAX_BODY).await.map_err(|_| {
         let message = format!("Send at most {} KiB.", MAX_BODY / 1024);
@@ -169,9 +147,7 @@ async fn operation(headers: &HeaderMap, body: Body) -> Result<Operation, Refused
     })?;
     let json: serde_json::Value = serde_json::from_slice(&body).map_err(|_| bad("The body is not JSON."))?;
     if !json.is_object() {
-        return Err(bad(
-            "Send one JSON object with `query`; batches are not accepted.",
-        ));
+        return Err(bad("Send one JSON object with `query`; batches are not accepted."));
     }
     let parameters: Parameters = serde_json::from_value(json).map_err(|_| {
         bad("Send `query` as a string, `operationName` as a string, `variables` and `extensions` as objects.")
@@ -229,11 +205,9 @@ fn refuse(issuer: &str, refused: &Refused, media: Media, request_id: Option<&str
     no_store(headers);
     match refused.status {
         StatusCode::UNAUTHORIZED if bare => challenge(headers, issuer, None),
-        StatusCode::UNAUTHORIZED => challenge(
-            headers,
-            issuer,
-            Some(("invalid_token", "The access token is not valid")),
-        ),
+        StatusCode::UNAUTHORIZED => {
+            challenge(headers, issuer, Some(("invalid_token", "The access token is not valid")))
+        }
         StatusCode::SERVICE_UNAVAILABLE => retry_after(headers, 1),
         _ => {}
     }

@@ -17,10 +17,7 @@ pub(super) fn no_store(headers: &mut HeaderMap) {
 /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): the quota, and what is left of it.
 pub(super) fn rate_limit(headers: &mut HeaderMap, spent: &Spent) {
     let name = spent.policy.name();
-    let policy = format!(
-        "\"{name}\";q={};w={}",
-        spent.quota.requests, spent.quota.per_seconds
-    );
+    let policy = format!("\"{name}\";q={};w={}", spent.quota.requests, spent.quota.per_seconds);
     let left = format!("\"{name}\";r={};t={}", spent.remaining, spent.reset_seconds);
     for (header, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, left)] {
         if let Ok(value) = HeaderValue::from_str(&value) {

@@ -36,18 +36,9 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/oauth/token", post(token::exchange)),
         ("/api/v2/authenticate", post(token::authenticate)),
         // Whoever verifies tokens.
-        (
-            "/.well-known/oauth-authorization-server",
-            get(discovery::authorization_server),
-        ),
-        (
-            "/.well-known/openid-configuration",
-            get(discovery::authorization_server),
-        ),
-        (
-            "/.well-known/oauth-protected-resource",
-            get(discovery::protected_resource),
-        ),
+        ("/.well-known/oauth-authorization-server", get(discovery::authorization_server)),
+        ("/.well-known/openid-configuration", get(discovery::authorization_server)),
+        ("/.well-known/oauth-protected-resource", get(discovery::protected_resource)),
         ("/.well-known/jwks.json", get(discovery::jwks)),
         // Front ends, and everybody with a token.
         ("/graphql", post(graphql::execute)),

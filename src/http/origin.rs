@@ -28,11 +28,7 @@ pub(super) async fn trace(
     let id = format!("{:032x}", u128::from_be_bytes(bytes(&*state.app.entropy)));
     let origin = Origin {
         request_id: Some(id.clone()),
-        ip: Some(client_address(
-            peer.ip(),
-            request.headers(),
-            &state.app.trusted_proxies,
-        )),
+        ip: Some(client_address(peer.ip(), request.headers(), &state.app.trusted_proxies)),
         user_agent: user_agent(request.headers()),
     };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -83,10 +79,7 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
 
 /// An address, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
-    let plain = text
-        .parse()
-        .or_else(|_| text.parse().map(|address: SocketAddr| address.ip()))
-        .ok();
+    let plain = text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip())).ok();
     plain.map(|address: IpAddr| address.to_canonical())
 }
 
@@ -112,10 +105,7 @@ mod tests {
     fn strangers_cannot_choose_their_address() {
         assert_eq!(client("203.0.113.7", &["198.51.100.1"]), "203.0.113.7");
         assert_eq!(client("10.0.0.1", &["198.51.100.1, 203.0.113.9"]), "203.0.113.9");
-        assert_eq!(
-            client("10.0.0.1", &["198.51.100.1", "203.0.113.9, 10.0.0.2"]),
-            "203.0.113.9"
-        );
+        assert_eq!(client("10.0.0.1", &["198.51.100.1", "203.0.113.9, 10.0.0.2"]), "203.0.113.9");
     }
 
     #[test]

@@ -24,40 +24,25 @@ const INVALID_CLIENT: (&str, u16) = ("invalid_client", 401);
 /// How the outcome shows at each edge. No wildcard: a new outcome must say what it looks like.
 #[expect(clippy::too_many_lines, reason = "this is a table: a row for each outcome")]
 pub fn shown(outcome: Outcome) -> Shown {
-    let row = |name, oauth, graphql, about| Shown {
-        name,
-        oauth,
-        graphql,
-        about,
-    };
+    let row = |name, oauth, graphql, about| Shown { name, oauth, graphql, about };
     let refused = |name, about| row(name, Some(INVALID_CLIENT), Some(code::UNAUTHENTICATED), about);
     match outcome {
         Outcome::Ok => row("OK", None, None, "It was done."),
-        Outcome::BadSecret => row(
-            "BAD_SECRET",
-            Some(INVALID_CLIENT),
-            None,
-            "The client secret is wrong.",
-        ),
-        Outcome::UnknownClient => row(
-            "UNKNOWN_CLIENT",
-            Some(INVALID_CLIENT),
-            None,
-            "There is no such client.",
-        ),
+        Outcome::BadSecret => row("BAD_SECRET", Some(INVALID_CLIENT), None, "The client secret is wrong."),
+        Outcome::UnknownClient => {
+            row("UNKNOWN_CLIENT", Some(INVALID_CLIENT), None, "There is no such client.")
+        }
         Outcome::Disabled => refused("DISABLED", "The API key is disabled."),
         Outcome::Expired => refused("EXPIRED", "The API key has ended."),
         Outcome::Deleted => refused("DELETED", "The API key has been deleted."),
         Outcome::OwnerInactive => refused("OWNER_INACTIVE", "The owner of the API key is deactivated."),
-        Outcome::UseNotPermitted => refused(
-            "USE_NOT_PERMITTED",
-            "The owner of the API key lacks the scope keys:use.",
-        ),
+        Outcome::UseNotPermitted => {
+            refused("USE_NOT_PERMITTED", "The owner of the API key lacks the scope keys:use.")
+        }
         Outcome::Pending => refused("PENDING", "The API key waits for approval."),
-        Outcome::NetworkNotAllowed => refused(
-            "NETWORK_NOT_ALLOWED",
-            "The API key may not be used from this address.",
-        ),
+        Outcome::NetworkNotAllowed => {
+            refused("NETWORK_NOT_ALLOWED", "The API key may not be used from this address.")
+        }
         Outcome::InvalidScope => row(
             "INVALID_SCOPE",
             Some(("invalid_scope", 400)),
@@ -88,12 +73,7 @@ pub fn reference() -> String {
          | --- | --- | --- | --- | --- |\n",
     );
     for outcome in Outcome::all() {
-        let Shown {
-            name,
-            oauth,
-            graphql,
-            about,
-        } = shown(outcome);
+        let Shown { name, oauth, graphql, about } = shown(outcome);
         let (error, status) = oauth.map_or(("-".to_owned(), "-".to_owned()), |(error, status)| {
             (format!("`{error}`"), status.to_string())
         });

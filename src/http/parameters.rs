@@ -13,11 +13,7 @@ pub(super) struct Parameters(Vec<(String, Zeroizing<String>)>);
 impl Parameters {
     pub(super) fn from_form(body: &[u8]) -> Self {
         let pairs = form_urlencoded::parse(body);
-        Self(
-            pairs
-                .map(|(name, value)| (name.into_owned(), Zeroizing::new(value.into_owned())))
-                .collect(),
-        )
+        Self(pairs.map(|(name, value)| (name.into_owned(), Zeroizing::new(value.into_owned()))).collect())
     }
 
     /// A JSON object of strings, whose repeated names are kept.
@@ -38,16 +34,10 @@ impl Parameters {
 
     /// Takes out a parameter that may be repeated.
     pub(super) fn take_all(&mut self, name: &str) -> Vec<Zeroizing<String>> {
-        let (taken, rest) = std::mem::take(&mut self.0)
-            .into_iter()
-            .partition(|(other, _)| other == name);
+        let (taken, rest) = std::mem::take(&mut self.0).into_iter().partition(|(other, _)| other == name);
         self.0 = rest;
         let taken: Vec<(String, Zeroizing<String>)> = taken;
-        taken
-            .into_iter()
-            .map(|(_, value)| value)
-            .filter(|value| !value.is_empty())
-            .collect()
+        taken.into_iter().map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
     }
 }
 
@@ -93,15 +83,7 @@ mod tests {
 
     #[test]
     fn json_must_be_an_object_of_strings() {
-        for wrong in [
-            "",
-            "[]",
-            "1",
-            r#"{"a":1}"#,
-            r#"{"a":null}"#,
-            r#"{"a":"b""#,
-            r#""a""#,
-        ] {
+        for wrong in ["", "[]", "1", r#"{"a":1}"#, r#"{"a":null}"#, r#"{"a":"b""#, r#""a""#] {
             assert!(Parameters::from_json(wrong.as_bytes()).is_none(), "{wrong}");
         }
     }

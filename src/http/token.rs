@@ -31,19 +31,11 @@ struct OauthError {
 }
 
 const fn invalid_request(description: &'static str) -> OauthError {
-    OauthError {
-        status: StatusCode::BAD_REQUEST,
-        error: "invalid_request",
-        description,
-    }
+    OauthError { status: StatusCode::BAD_REQUEST, error: "invalid_request", description }
 }
 
 const fn invalid_client(description: &'static str) -> OauthError {
-    OauthError {
-        status: StatusCode::UNAUTHORIZED,
-        error: "invalid_client",
-        description,
-    }
+    OauthError { status: StatusCode::UNAUTHORIZED, error: "invalid_client", description }
 }
 
 /// The exchange with the parameters of RFC 6749; a JSON body with the same names is accepted too.
@@ -87,10 +79,8 @@ pub(super) async fn authenticate(
 }
 
 async fn read_body(body: Body) -> Result<body::Bytes, OauthError> {
-    let too_large = OauthError {
-        status: StatusCode::PAYLOAD_TOO_LARGE,
-        ..invalid_request("Send at most 8 KiB.")
-    };
+    let too_large =
+        OauthError { status: StatusCode::PAYLOAD_TOO_LARGE, ..invalid_request("Send at most 8 KiB.") };
     read(body, MAX_BODY).await.map_err(|_| too_large)
 }
 
@@ -102,9 +92,7 @@ async fn parse(headers: &HeaderMap, body: Body) -> Result<ExchangeRequest, Oauth
             "The body is not a JSON object of strings, or names a parameter twice.",
         ))?,
         _ => {
-            return Err(invalid_request(
-                "Send Content-Type: application/x-www-form-urlencoded.",
-            ));
+            return Err(invalid_request("Send Content-Type: application/x-www-form-urlencoded."));
         }
     };
     let resources = parameters.take_all("resource");
@@ -115,10 +103,7 @@ async fn parse(headers: &HeaderMap, body: Body) -> Result<ExchangeRequest, Oauth
         Some("client_credentials") => {}
         Some(_) => {
             let description = "Only grant_type=client_credentials is supported.";
-            return Err(OauthError {
-                error: "unsupported_grant_type",
-                ..invalid_request(description)
-            });
+            return Err(OauthError { error: "unsupported_grant_type", ..invalid_request(description) });
         }
         None => return Err(invalid_request("The parameter grant_type is missing.")),
     }
@@ -126,21 +111,10 @@ async fn parse(headers: &HeaderMap, body: Body) -> Result<ExchangeRequest, Oauth
     let scope = parameters.take("scope").map(|scope| scope.to_string());
     if scope.as_ref().is_some_and(|scope| !is_scope(scope)) {
         let description = "The scope is not a list of names with single spaces between.";
-        return Err(OauthError {
-            error: "invalid_scope",
-            ..invalid_request(description)
-        });
+        return Err(OauthError { error: "invalid_scope", ..invalid_request(description) });
     }
-    let resources = resources
-        .into_iter()
-        .map(|resource| resource.to_string())
-        .collect();
-    Ok(ExchangeRequest {
-        client_id,
-        client_secret,
-        scope,
-        resources,
-    })
+    let resources = resources.into_iter().map(|resource| resource.to_string()).collect();
+    Ok(ExchangeRequest { client_id, client_secret, scope, resources })
 }
 
 async fn parse_credentials_only(headers: &HeaderMap, body: Body) -> Result<ExchangeRequest, OauthError> {
@@ -149,9 +123,8 @@ async fn parse_credentials_only(headers: &HeaderMap, body: Body) -> Result<Excha
         return Err(invalid_request("Send Content-Type: application/json."));
     }
     let expected = "Send a JSON object with the strings client_id and client_secret.";
-    let mut parameters = Parameters::from_json(&body)
-        .filter(|all| !all.repeats())
-        .ok_or(invalid_request(expected))?;
+    let mut parameters =
+        Parameters::from_json(&body).filter(|all| !all.repeats()).ok_or(invalid_request(expected))?;
     let (Some(id), Some(secret)) = (parameters.take("client_id"), parameters.take("client_secret")) else {
         return Err(invalid_request(expected));
     };
@@ -185,9 +158,9 @@ fn credentials(headers: &HeaderMap, parameters: &mut Parameters) -> Result<Crede
         }
         (None, _) => match (id, secret) {
             (Some(id), Some(secret)) => Ok((id.to_string(), secret)),
-            _ => Err(invalid_client(
-                "Authenticate by Basic, or with client_id and client_secret in the body.",
-            )),
+            _ => {
+                Err(invalid_client("Authenticate by Basic, or with client_id and client_secret in the body."))
+            }
         },
     }
 }
@@ -207,21 +180,13 @@ fn form_decoded(text: &str) -> Zeroizing<String> {
     // An `=` or `&` cannot be part of a form-encoded value; as a raw character it is kept.
     let encoded = Zeroizing::new(text.replace('=', "%3D").replace('&', "%26"));
     let mut pairs = form_urlencoded::parse(encoded.as_bytes());
-    Zeroizing::new(
-        pairs
-            .next()
-            .map(|(value, _)| value.into_owned())
-            .unwrap_or_default(),
-    )
+    Zeroizing::new(pairs.next().map(|(value, _)| value.into_owned()).unwrap_or_default())
 }
 
 /// RFC 6749, section 3.3: visible ASCII without quote and backslash, single spaces between.
 fn is_scope(text: &str) -> bool {
     text.split(' ').all(|name| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+        !name.is_empty() && name.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
     })
 }
 
@@ -240,19 +205,10 @@ fn issued(token: &IssuedToken) -> Response {
 
 fn failed(error: &ExchangeError, origin: &Origin) -> Response {
     match error {
-        ExchangeError::Refused(Refusal {
-            outcome,
-            description,
-            spent,
-        }) => {
+        ExchangeError::Refused(Refusal { outcome, description, spent }) => {
             let (error, status) = shown(*outcome).oauth.unwrap_or(("server_error", 500));
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = OauthError {
-                status,
-                error,
-                description,
-            }
-            .into_response();
+            let mut response = OauthError { status, error, description }.into_response();
             match spent {
                 Some(spent) => rate_limit(response.headers_mut(), spent),
                 None if status == StatusCode::TOO_MANY_REQUESTS => retry_after(response.headers_mut(), 60),
@@ -263,12 +219,8 @@ fn failed(error: &ExchangeError, origin: &Origin) -> Response {
         ExchangeError::Failed(Error::Unavailable) => {
             let description = "The server cannot reach its database: try again.";
             let status = StatusCode::SERVICE_UNAVAILABLE;
-            let mut response = OauthError {
-                status,
-                error: "temporarily_unavailable",
-                description,
-            }
-            .into_response();
+            let mut response =
+                OauthError { status, error: "temporarily_unavailable", description }.into_response();
             retry_after(response.headers_mut(), 1);
             response
         }
@@ -276,12 +228,8 @@ fn failed(error: &ExchangeError, origin: &Origin) -> Response {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             tracing::error!(request_id = origin.request_id, %error, cause, "an exchange failed");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
-            OauthError {
-                status,
-                error: "server_error",
-                description: "Something went wrong on the server.",
-            }
-            .into_response()
+            OauthError { status, error: "server_error", description: "Something went wrong on the server." }
+                .into_response()
         }
     }
 }

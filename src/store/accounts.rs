@@ -25,10 +25,8 @@ impl Owner {
 
 /// The accounts with these ids that are within reach.
 pub async fn find_many(db: &impl ConnectionTrait, reach: &Reach, ids: &[AccountId]) -> Result<Vec<Owner>> {
-    let accounts = rows::accounts(reach)
-        .filter(account::Column::Id.is_in(ids.iter().copied()))
-        .all(db)
-        .await?;
+    let accounts =
+        rows::accounts(reach).filter(account::Column::Id.is_in(ids.iter().copied())).all(db).await?;
     complete(db, accounts).await
 }
 
@@ -40,12 +38,8 @@ pub async fn behind_rows(db: &impl ConnectionTrait, ids: &[AccountId]) -> Result
 }
 
 async fn complete(db: &impl ConnectionTrait, accounts: Vec<account::Model>) -> Result<Vec<Owner>> {
-    let of_kind = |kind| {
-        accounts
-            .iter()
-            .filter(move |account| account.kind == kind)
-            .map(|account| account.id)
-    };
+    let of_kind =
+        |kind| accounts.iter().filter(move |account| account.kind == kind).map(|account| account.id);
     let users = rows::before_permission::<user::Entity>()
         .filter(user::Column::Id.is_in(of_kind(AccountKind::User)))
         .all(db)
@@ -57,9 +51,7 @@ async fn complete(db: &impl ConnectionTrait, accounts: Vec<account::Model>) -> R
     let owner = |account: &account::Model| {
         let account = account.clone();
         let user = users.iter().find(|user| user.id.0 == account.id.0);
-        let service_account = service_accounts
-            .iter()
-            .find(|service| service.id.0 == account.id.0);
+        let service_account = service_accounts.iter().find(|service| service.id.0 == account.id.0);
         match (user, service_account) {
             (Some(user), _) => Some(Owner::User(account, user.clone())),
             (None, Some(service)) => Some(Owner::ServiceAccount(account, service.clone())),
@@ -70,10 +62,7 @@ async fn complete(db: &impl ConnectionTrait, accounts: Vec<account::Model>) -> R
 }
 
 pub async fn user_by_email(db: &impl ConnectionTrait, email: &str) -> Result<Option<user::Model>> {
-    Ok(rows::before_permission::<user::Entity>()
-        .filter(user::Column::Email.eq(email))
-        .one(db)
-        .await?)
+    Ok(rows::before_permission::<user::Entity>().filter(user::Column::Email.eq(email)).one(db).await?)
 }
 
 pub async fn service_account_by_name(
@@ -88,11 +77,7 @@ pub async fn service_account_by_name(
 /// Whether a user exists who holds the role that grants everything.
 pub async fn has_administrator(db: &impl ConnectionTrait, role: entity::RoleId) -> Result<bool> {
     use entity::user_role::{Column, Entity};
-    Ok(rows::shared::<Entity>()
-        .filter(Column::RoleId.eq(role))
-        .one(db)
-        .await?
-        .is_some())
+    Ok(rows::shared::<Entity>().filter(Column::RoleId.eq(role)).one(db).await?.is_some())
 }
 
 pub async fn add_user(db: &impl ConnectionTrait, account: account::Model, user: user::Model) -> Result<()> {

@@ -50,48 +50,26 @@ pub struct ActivityFilter {
 impl ActivityFilter {
     fn condition(&self) -> Condition {
         let kinds_of = |families: &[ActivityFamily]| {
-            ActivityKind::iter()
-                .filter(|kind| families.contains(&kind.family()))
-                .collect::<Vec<_>>()
+            ActivityKind::iter().filter(|kind| families.contains(&kind.family())).collect::<Vec<_>>()
         };
         let is_actor = |actor: &GlobalId| {
-            Condition::all()
-                .add(Column::ActorKind.eq(actor.kind))
-                .add(Column::ActorId.eq(actor.uuid))
+            Condition::all().add(Column::ActorKind.eq(actor.kind)).add(Column::ActorId.eq(actor.uuid))
         };
         Condition::all()
             .add_option(self.from.map(|from| Column::At.gte(from)))
             .add_option(self.to.map(|to| Column::At.lt(to)))
+            .add_option(self.families.as_ref().map(|families| Column::Kind.is_in(kinds_of(families))))
+            .add_option(self.kinds.as_ref().map(|kinds| Column::Kind.is_in(kinds.iter().copied())))
             .add_option(
-                self.families
-                    .as_ref()
-                    .map(|families| Column::Kind.is_in(kinds_of(families))),
+                self.outcomes.as_ref().map(|outcomes| Column::Outcome.is_in(outcomes.iter().copied())),
             )
+            .add_option(self.keys.as_ref().map(|keys| Column::KeyId.is_in(keys.iter().copied())))
+            .add_option(self.owners.as_ref().map(|owners| Column::OwnerId.is_in(owners.iter().copied())))
             .add_option(
-                self.kinds
-                    .as_ref()
-                    .map(|kinds| Column::Kind.is_in(kinds.iter().copied())),
+                self.actors.as_ref().map(|actors| {
+                    actors.iter().fold(Condition::any(), |any, actor| any.add(is_actor(actor)))
+                }),
             )
-            .add_option(
-                self.outcomes
-                    .as_ref()
-                    .map(|outcomes| Column::Outcome.is_in(outcomes.iter().copied())),
-            )
-            .add_option(
-                self.keys
-                    .as_ref()
-                    .map(|keys| Column::KeyId.is_in(keys.iter().copied())),
-            )
-            .add_option(
-                self.owners
-                    .as_ref()
-                    .map(|owners| Column::OwnerId.is_in(owners.iter().copied())),
-            )
-            .add_option(self.actors.as_ref().map(|actors| {
-                actors
-                    .iter()
-                    .fold(Condition::any(), |any, actor| any.add(is_actor(actor)))
-            }))
             .add_option(self.ip.as_ref().map(|ip| Column::Ip.eq(ip)))
             .add_option(self.request_id.as_ref().map(|id| Column::RequestId.eq(id)))
     }
@@ -104,19 +82,8 @@ pub async fn list(
     filter: &ActivityFilter,
     request: &PageRequest,
 ) -> Result<Result<Page<Reached<activity::Model>>, ForeignCursor>> {
-    let sort = Sort {
-        order: 18,
-        column: None,
-        id: Column::Id,
-        descending: true,
-    };
-    page::fetch(
-        db,
-        rows::activity(reach).filter(filter.condition()),
-        sort,
-        request,
-    )
-    .await
+    let sort = Sort { order: 18, column: None, id: Column::Id, descending: true };
+    page::fetch(db, rows::activity(reach).filter(filter.condition()), sort, request).await
 }
 
 pub async fn find(
@@ -124,11 +91,7 @@ pub async fn find(
     reach: &Reach,
     id: ActivityId,
 ) -> Result<Option<Reached<activity::Model>>> {
-    Ok(rows::activity(reach)
-        .filter(Column::Id.eq(id))
-        .one(db)
-        .await?
-        .map(Reached::new))
+    Ok(rows::activity(reach).filter(Column::Id.eq(id)).one(db).await?.map(Reached::new))
 }
 
 /// Writes one event, as part of the change that it tells of.
@@ -139,30 +102,15 @@ pub async fn record(db: &impl ConnectionTrait, ids: &Sequence, event: Event) -> 
 /// Writes events in one statement, in their order. Says for each whether it was written: one that demands a generation
 /// is not, when that has passed.
 pub async fn append(db: &impl ConnectionTrait, ids: &Sequence, events: &[Event]) -> Result<Vec<bool>> {
-    let rows: Vec<Row<'_>> = events
-        .iter()
-        .map(|event| Row::new(event, ids.next(event.at)))
-        .collect();
+    let rows: Vec<Row<'_>> = events.iter().map(|event| Row::new(event, ids.next(event.at))).collect();
     let json = serde_json::to_string(&rows).map_err(Error::internal)?;
     let backend = db.get_database_backend();
-    let sql = if backend == DbBackend::Sqlite {
-        APPEND_SQLITE
-    } else {
-        APPEND_POSTGRES
-    };
-    let written = db
-        .query_all_raw(Statement::from_sql_and_values(backend, sql, [json.into()]))
-        .await?;
-    let written = written
-        .iter()
-        .map(|row| row.try_get_by_index::<Uuid>(0))
-        .collect::<Result<Vec<_>, _>>()?;
+    let sql = if backend == DbBackend::Sqlite { APPEND_SQLITE } else { APPEND_POSTGRES };
+    let written = db.query_all_raw(Statement::from_sql_and_values(backend, sql, [json.into()])).await?;
+    let written = written.iter().map(|row| row.try_get_by_index::<Uuid>(0)).collect::<Result<Vec<_>, _>>()?;
     let mut written: Vec<_> = written;
     written.sort_unstable();
-    Ok(rows
-        .iter()
-        .map(|row| written.binary_search(&row.id).is_ok())
-        .collect())
+    Ok(rows.iter().map(|row| written.binary_search(&row.id).is_ok()).collect())
 }
 
 /// An event as the statements below read it, by name.

@@ -25,28 +25,16 @@ impl Client {
     /// How often it may be exchanged: its own limit, else that of the settings.
     pub fn token_quota(&self, settings: &settings::Model) -> Quota {
         Quota {
-            requests: self
-                .key
-                .token_limit_requests
-                .unwrap_or(settings.default_token_limit_requests),
-            per_seconds: self
-                .key
-                .token_limit_seconds
-                .unwrap_or(settings.default_token_limit_seconds),
+            requests: self.key.token_limit_requests.unwrap_or(settings.default_token_limit_requests),
+            per_seconds: self.key.token_limit_seconds.unwrap_or(settings.default_token_limit_seconds),
         }
     }
 
     /// What its calls may cost: its own limit, else that of the settings.
     pub fn call_quota(&self, settings: &settings::Model) -> Quota {
         Quota {
-            requests: self
-                .key
-                .call_limit_requests
-                .unwrap_or(settings.default_call_limit_requests),
-            per_seconds: self
-                .key
-                .call_limit_seconds
-                .unwrap_or(settings.default_call_limit_seconds),
+            requests: self.key.call_limit_requests.unwrap_or(settings.default_call_limit_requests),
+            per_seconds: self.key.call_limit_seconds.unwrap_or(settings.default_call_limit_seconds),
         }
     }
 }
@@ -68,19 +56,13 @@ pub async fn client(db: &impl ConnectionTrait, client_id: &str) -> Result<Option
         .filter(account::Column::Id.eq(key.owner_id))
         .one(db)
         .await?;
-    Ok(owner.map(|owner| Client {
-        key: Reached::new(key),
-        owner,
-    }))
+    Ok(owner.map(|owner| Client { key: Reached::new(key), owner }))
 }
 
 /// All secrets that are kept for a client, ended ones too.
 pub async fn secrets(db: &impl ConnectionTrait, client: &Client) -> Result<Vec<key_secret::Model>> {
     let secrets = rows::before_permission::<key_secret::Entity>();
-    Ok(secrets
-        .filter(key_secret::Column::KeyId.eq(client.key.id))
-        .all(db)
-        .await?)
+    Ok(secrets.filter(key_secret::Column::KeyId.eq(client.key.id)).all(db).await?)
 }
 
 /// What the client can be granted now.
@@ -97,15 +79,7 @@ pub async fn grantable(db: &impl ConnectionTrait, client: &Client) -> Result<Gra
     let effective: std::collections::HashSet<_> = effective.into_iter().map(|row| row.scope_id).collect();
     let held: std::collections::HashSet<_> = held.into_iter().map(|row| row.scope_id).collect();
     let owner_may_use_keys = client.owner.kind == account::AccountKind::ServiceAccount
-        || scopes
-            .iter()
-            .any(|scope| scope.name == KEYS_USE && held.contains(&scope.id));
-    let scopes = scopes
-        .into_iter()
-        .filter(|scope| effective.contains(&scope.id))
-        .collect();
-    Ok(Grantable {
-        scopes,
-        owner_may_use_keys,
-    })
+        || scopes.iter().any(|scope| scope.name == KEYS_USE && held.contains(&scope.id));
+    let scopes = scopes.into_iter().filter(|scope| effective.contains(&scope.id)).collect();
+    Ok(Grantable { scopes, owner_may_use_keys })
 }

@@ -82,8 +82,7 @@ impl Database {
     pub async fn begin_exclusive(&self) -> Result<Tx> {
         let tx = self.begin().await?;
         if self.turns.is_none() {
-            tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))
-                .await?;
+            tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")).await?;
         }
         Ok(tx)
     }
@@ -97,10 +96,7 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(Tx {
-            inner: connection.begin_with_options(options).await?,
-            turn,
-        })
+        Ok(Tx { inner: connection.begin_with_options(options).await?, turn })
     }
 
     /// How many statements were sent so far.
@@ -171,9 +167,7 @@ fn sqlite(path: &std::path::Path, most: u32, read_only: bool) -> ConnectOptions 
                 return options;
             }
             // FULL: what was answered survives a power cut, not only the end of the process.
-            options
-                .pragma("journal_mode", "WAL")
-                .pragma("synchronous", "FULL")
+            options.pragma("journal_mode", "WAL").pragma("synchronous", "FULL")
         });
     options
 }

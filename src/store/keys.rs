@@ -69,21 +69,12 @@ pub enum KeyOrder {
 impl KeyFilter {
     fn condition(&self, now: Timestamp) -> Condition {
         let any_status = |wanted: &[KeyStatus]| {
-            wanted
-                .iter()
-                .fold(Condition::any(), |any, status| any.add(has_status(*status, now)))
+            wanted.iter().fold(Condition::any(), |any, status| any.add(has_status(*status, now)))
         };
         Condition::all()
             .add_option(self.ids.as_ref().map(|ids| Column::Id.is_in(ids.iter().copied())))
-            .add_option(
-                self.owners
-                    .as_ref()
-                    .map(|owners| Column::OwnerId.is_in(owners.iter().copied())),
-            )
-            .add_option(
-                self.owner_kind
-                    .map(|kind| Column::OwnerId.in_subquery(rows::accounts_of(kind))),
-            )
+            .add_option(self.owners.as_ref().map(|owners| Column::OwnerId.is_in(owners.iter().copied())))
+            .add_option(self.owner_kind.map(|kind| Column::OwnerId.in_subquery(rows::accounts_of(kind))))
             .add(match &self.status {
                 Some(wanted) => any_status(wanted),
                 None => Condition::all()
@@ -101,11 +92,7 @@ impl KeyFilter {
 fn has_status(status: KeyStatus, now: Timestamp) -> Condition {
     let owner_inactive = || Column::OwnerId.in_subquery(rows::inactive_accounts());
     let owner_active = || Column::OwnerId.not_in_subquery(rows::inactive_accounts());
-    let ended = || {
-        Condition::all()
-            .add(Column::ExpiresAt.is_not_null())
-            .add(Column::ExpiresAt.lte(now))
-    };
+    let ended = || Condition::all().add(Column::ExpiresAt.is_not_null()).add(Column::ExpiresAt.lte(now));
     let state = |state: KeyState| Condition::all().add(Column::State.eq(state));
     match status {
         KeyStatus::Deleted => state(KeyState::Deleted),
@@ -131,12 +118,7 @@ pub async fn list(
         KeyOrder::Name => (1, Some(Column::Name)),
         KeyOrder::ExpiresAt => (2, Some(Column::ExpiresAt)),
     };
-    let sort = Sort {
-        order: tag,
-        column,
-        id: Column::Id,
-        descending,
-    };
+    let sort = Sort { order: tag, column, id: Column::Id, descending };
     page::fetch(db, rows::keys(reach).filter(filter.condition(now)), sort, request).await
 }
 
@@ -151,19 +133,12 @@ pub async fn count(
 
 /// The keys with these ids that are within reach, deleted ones too.
 pub async fn find_many(db: &impl ConnectionTrait, reach: &Reach, ids: &[KeyId]) -> Result<Vec<Key>> {
-    let keys = rows::keys(reach)
-        .filter(Column::Id.is_in(ids.iter().copied()))
-        .all(db)
-        .await?;
+    let keys = rows::keys(reach).filter(Column::Id.is_in(ids.iter().copied())).all(db).await?;
     Ok(keys.into_iter().map(Reached::new).collect())
 }
 
 pub async fn find(db: &impl ConnectionTrait, reach: &Reach, id: KeyId) -> Result<Option<Key>> {
-    Ok(rows::keys(reach)
-        .filter(Column::Id.eq(id))
-        .one(db)
-        .await?
-        .map(Reached::new))
+    Ok(rows::keys(reach).filter(Column::Id.eq(id)).one(db).await?.map(Reached::new))
 }
 
 /// A key that was in reach, as it is now.
@@ -175,15 +150,9 @@ pub async fn reread(db: &impl ConnectionTrait, key: &Key) -> Result<Key> {
 /// Keys that were in reach, as they are now, in their order.
 pub async fn reread_many(db: &impl ConnectionTrait, keys: &[Key]) -> Result<Vec<Key>> {
     let ids = keys.iter().map(|key| key.id);
-    let fresh = rows::before_permission::<api_key::Entity>()
-        .filter(Column::Id.is_in(ids))
-        .all(db)
-        .await?;
+    let fresh = rows::before_permission::<api_key::Entity>().filter(Column::Id.is_in(ids)).all(db).await?;
     let mut fresh: HashMap<KeyId, api_key::Model> = fresh.into_iter().map(|key| (key.id, key)).collect();
-    Ok(keys
-        .iter()
-        .filter_map(|key| fresh.remove(&key.id).map(Reached::new))
-        .collect())
+    Ok(keys.iter().filter_map(|key| fresh.remove(&key.id).map(Reached::new)).collect())
 }
 
 pub async fn find_by_client_id(
@@ -191,11 +160,7 @@ pub async fn find_by_client_id(
     reach: &Reach,
     client_id: &str,
 ) -> Result<Option<Key>> {
-    Ok(rows::keys(reach)
-        .filter(Column::ClientId.eq(client_id))
-        .one(db)
-        .await?
-        .map(Reached::new))
+    Ok(rows::keys(reach).filter(Column::ClientId.eq(client_id)).one(db).await?.map(Reached::new))
 }
 
 /// The key that has this name among those of its owner, whoever asks.
@@ -246,10 +211,7 @@ pub async fn replace(
         .col_expr(Column::ReadOnly, Expr::val(after.read_only))
         .col_expr(Column::InheritsOwner, Expr::val(after.inherits_owner))
         .col_expr(Column::ExpiresAt, Expr::val(after.expires_at))
-        .col_expr(
-            Column::TokenLifetimeSeconds,
-            Expr::val(after.token_lifetime_seconds),
-        )
+        .col_expr(Column::TokenLifetimeSeconds, Expr::val(after.token_lifetime_seconds))
         .col_expr(Column::TokenLimitRequests, Expr::val(after.token_limit_requests))
         .col_expr(Column::TokenLimitSeconds, Expr::val(after.token_limit_seconds))
         .col_expr(Column::CallLimitRequests, Expr::val(after.call_limit_requests))
@@ -303,49 +265,25 @@ pub async fn change_state(
 }
 
 pub async fn set_roles(db: &impl ConnectionTrait, key: KeyId, roles: &[RoleId]) -> Result<()> {
-    rows::remove::<key_role::Entity>()
-        .filter(key_role::Column::KeyId.eq(key))
-        .exec(db)
-        .await?;
-    rows::add_all(
-        db,
-        roles.iter().map(|role| key_role::Model {
-            key_id: key,
-            role_id: *role,
-        }),
-    )
-    .await
+    rows::remove::<key_role::Entity>().filter(key_role::Column::KeyId.eq(key)).exec(db).await?;
+    rows::add_all(db, roles.iter().map(|role| key_role::Model { key_id: key, role_id: *role })).await
 }
 
 pub async fn set_scopes(db: &impl ConnectionTrait, key: KeyId, scopes: &[ScopeId]) -> Result<()> {
-    rows::remove::<key_scope::Entity>()
-        .filter(key_scope::Column::KeyId.eq(key))
-        .exec(db)
-        .await?;
-    rows::add_all(
-        db,
-        scopes.iter().map(|scope| key_scope::Model {
-            key_id: key,
-            scope_id: *scope,
-        }),
-    )
-    .await
+    rows::remove::<key_scope::Entity>().filter(key_scope::Column::KeyId.eq(key)).exec(db).await?;
+    rows::add_all(db, scopes.iter().map(|scope| key_scope::Model { key_id: key, scope_id: *scope })).await
 }
 
 /// The roles of each key, by name.
 pub async fn roles_of(db: &impl ConnectionTrait, keys: &[&Key]) -> Result<HashMap<KeyId, Vec<role::Model>>> {
-    let links = rows::shared::<key_role::Entity>()
-        .filter(key_role::Column::KeyId.is_in(ids(keys)))
-        .all(db)
-        .await?;
+    let links =
+        rows::shared::<key_role::Entity>().filter(key_role::Column::KeyId.is_in(ids(keys))).all(db).await?;
     let roles = rows::shared::<role::Entity>()
         .filter(role::Column::Id.is_in(links.iter().map(|link| link.role_id)))
         .all(db)
         .await?;
     let roles: HashMap<RoleId, role::Model> = roles.into_iter().map(|role| (role.id, role)).collect();
-    let pairs = links
-        .into_iter()
-        .filter_map(|link| Some((link.key_id, roles.get(&link.role_id)?.clone())));
+    let pairs = links.into_iter().filter_map(|link| Some((link.key_id, roles.get(&link.role_id)?.clone())));
     Ok(grouped(pairs, |role| role.name.clone()))
 }
 
@@ -354,18 +292,9 @@ pub async fn scopes_of(
     db: &impl ConnectionTrait,
     keys: &[&Key],
 ) -> Result<HashMap<KeyId, Vec<scope::Model>>> {
-    let links = rows::shared::<key_scope::Entity>()
-        .filter(key_scope::Column::KeyId.is_in(ids(keys)))
-        .all(db)
-        .await?;
-    scopes_by_key(
-        db,
-        links
-            .into_iter()
-            .map(|link| (link.key_id, link.scope_id))
-            .collect(),
-    )
-    .await
+    let links =
+        rows::shared::<key_scope::Entity>().filter(key_scope::Column::KeyId.is_in(ids(keys))).all(db).await?;
+    scopes_by_key(db, links.into_iter().map(|link| (link.key_id, link.scope_id)).collect()).await
 }
 
 /// What an exchange of each key can grant now, by name.
@@ -377,30 +306,15 @@ pub async fn effective_scopes_of(
         .filter(effective_scope::Column::KeyId.is_in(ids(keys)))
         .all(db)
         .await?;
-    scopes_by_key(
-        db,
-        links
-            .into_iter()
-            .map(|link| (link.key_id, link.scope_id))
-            .collect(),
-    )
-    .await
+    scopes_by_key(db, links.into_iter().map(|link| (link.key_id, link.scope_id)).collect()).await
 }
 
 /// What each key was given: how strong its secret is.
 pub async fn strength_of(db: &impl ConnectionTrait, keys: &[&Key]) -> Result<HashMap<KeyId, Scopes>> {
-    let grants = rows::shared::<key_grant::Entity>()
-        .filter(key_grant::Column::KeyId.is_in(ids(keys)))
-        .all(db)
-        .await?;
-    let scopes = scopes_by_key(
-        db,
-        grants
-            .into_iter()
-            .map(|grant| (grant.key_id, grant.scope_id))
-            .collect(),
-    )
-    .await?;
+    let grants =
+        rows::shared::<key_grant::Entity>().filter(key_grant::Column::KeyId.is_in(ids(keys))).all(db).await?;
+    let scopes =
+        scopes_by_key(db, grants.into_iter().map(|grant| (grant.key_id, grant.scope_id)).collect()).await?;
     Ok(scopes
         .into_iter()
         .map(|(key, scopes)| (key, scopes.into_iter().map(|scope| scope.name).collect()))
@@ -414,14 +328,9 @@ async fn scopes_by_key(
     let mut wanted: Vec<ScopeId> = links.iter().map(|(_, scope)| *scope).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let scopes = rows::shared::<scope::Entity>()
-        .filter(scope::Column::Id.is_in(wanted))
-        .all(db)
-        .await?;
+    let scopes = rows::shared::<scope::Entity>().filter(scope::Column::Id.is_in(wanted)).all(db).await?;
     let scopes: HashMap<ScopeId, scope::Model> = scopes.into_iter().map(|scope| (scope.id, scope)).collect();
-    let pairs = links
-        .into_iter()
-        .filter_map(|(key, scope)| Some((key, scopes.get(&scope)?.clone())));
+    let pairs = links.into_iter().filter_map(|(key, scope)| Some((key, scopes.get(&scope)?.clone())));
     Ok(grouped(pairs, |scope| scope.name.clone()))
 }
 

@@ -100,52 +100,28 @@ where
         }
         select = select.filter(beyond(sort, cursor, after));
     }
-    let order = if sort.descending == request.backward {
-        Order::Asc
-    } else {
-        Order::Desc
-    };
+    let order = if sort.descending == request.backward { Order::Asc } else { Order::Desc };
     if let Some(column) = sort.column {
         let nulls = if request.backward { Order::Desc } else { Order::Asc };
-        select = select
-            .order_by(column.into_simple_expr().is_null(), nulls)
-            .order_by(column, order.clone());
+        select = select.order_by(column.into_simple_expr().is_null(), nulls).order_by(column, order.clone());
     }
-    let mut models = select
-        .order_by(sort.id, order)
-        .limit(request.limit + 1)
-        .all(db)
-        .await?;
+    let mut models = select.order_by(sort.id, order).limit(request.limit + 1).all(db).await?;
     let more = models.len() as u64 > request.limit;
     models.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
     if request.backward {
         models.reverse();
     }
-    let rows = models
-        .into_iter()
-        .map(|model| (place(sort, &model), Reached::new(model)))
-        .collect();
-    let (has_previous, has_next) = if request.backward {
-        (more, request.before.is_some())
-    } else {
-        (request.after.is_some(), more)
-    };
-    Ok(Ok(Page {
-        rows,
-        has_previous,
-        has_next,
-    }))
+    let rows = models.into_iter().map(|model| (place(sort, &model), Reached::new(model))).collect();
+    let (has_previous, has_next) =
+        if request.backward { (more, request.before.is_some()) } else { (request.after.is_some(), more) };
+    Ok(Ok(Page { rows, has_previous, has_next }))
 }
 
 /// The rows after (or before) the cursor, in the order of the list.
 fn beyond<C: ColumnTrait>(sort: Sort<C>, cursor: &Cursor, after: bool) -> Condition {
     let further = |column: C, value: Value| -> SimpleExpr {
         let column = column.into_simple_expr();
-        if sort.descending == after {
-            column.lt(Expr::val(value))
-        } else {
-            column.gt(Expr::val(value))
-        }
+        if sort.descending == after { column.lt(Expr::val(value)) } else { column.gt(Expr::val(value)) }
     };
     let by_id = further(sort.id, cursor.id.into());
     let Some(column) = sort.column else {
@@ -158,16 +134,10 @@ fn beyond<C: ColumnTrait>(sort: Sort<C>, cursor: &Cursor, after: bool) -> Condit
         Key::Nothing(()) => {
             let tie = Condition::all().add(is_null).add(by_id);
             let rest = column.into_simple_expr().is_not_null();
-            return if after {
-                tie
-            } else {
-                Condition::any().add(rest).add(tie)
-            };
+            return if after { tie } else { Condition::any().add(rest).add(tie) };
         }
     };
-    let tie = Condition::all()
-        .add(column.into_simple_expr().eq(Expr::val(value.clone())))
-        .add(by_id);
+    let tie = Condition::all().add(column.into_simple_expr().eq(Expr::val(value.clone()))).add(by_id);
     let beyond = Condition::any().add(further(column, value)).add(tie);
     if after { beyond.add(is_null) } else { beyond }
 }
@@ -185,11 +155,7 @@ where
         Value::Uuid(Some(id)) => id,
         _ => Uuid::nil(),
     };
-    Cursor {
-        order: sort.order,
-        key,
-        id,
-    }
+    Cursor { order: sort.order, key, id }
 }
 
 #[cfg(test)]
@@ -199,21 +165,10 @@ mod tests {
     #[test]
     fn a_cursor_survives_the_round_trip_and_nothing_else_decodes() {
         for key in [Key::Number(-1), Key::Text("ci".to_owned()), Key::Nothing(())] {
-            let cursor = Cursor {
-                order: 2,
-                key,
-                id: Uuid::from_u128(7),
-            };
+            let cursor = Cursor { order: 2, key, id: Uuid::from_u128(7) };
             assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
         }
-        for text in [
-            "",
-            "!",
-            "bnVsbA",
-            "W10",
-            "WzEsMl0",
-            &URL_SAFE_NO_PAD.encode(r#"[1,2.5,"x"]"#),
-        ] {
+        for text in ["", "!", "bnVsbA", "W10", "WzEsMl0", &URL_SAFE_NO_PAD.encode(r#"[1,2.5,"x"]"#)] {
             assert_eq!(Cursor::decode(text), None, "{text}");
         }
     }

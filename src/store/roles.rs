@@ -23,37 +23,23 @@ pub async fn list(
     page::fetch(
         db,
         select,
-        Sort {
-            order: 16,
-            column: Some(Column::Name),
-            id: Column::Id,
-            descending: false,
-        },
+        Sort { order: 16, column: Some(Column::Name), id: Column::Id, descending: false },
         request,
     )
     .await
 }
 
 pub async fn count(db: &impl ConnectionTrait, _reach: &Reach, search: Option<&str>) -> Result<u64> {
-    Ok(rows::shared::<role::Entity>()
-        .filter(contains(Column::Name, search))
-        .count(db)
-        .await?)
+    Ok(rows::shared::<role::Entity>().filter(contains(Column::Name, search)).count(db).await?)
 }
 
 /// Those of these roles that exist.
 pub async fn find_many(db: &impl ConnectionTrait, ids: &[RoleId]) -> Result<Vec<role::Model>> {
-    Ok(rows::shared::<role::Entity>()
-        .filter(Column::Id.is_in(ids.iter().copied()))
-        .all(db)
-        .await?)
+    Ok(rows::shared::<role::Entity>().filter(Column::Id.is_in(ids.iter().copied())).all(db).await?)
 }
 
 pub async fn find_by_name(db: &impl ConnectionTrait, name: &str) -> Result<Option<role::Model>> {
-    Ok(rows::shared::<role::Entity>()
-        .filter(Column::Name.eq(name))
-        .one(db)
-        .await?)
+    Ok(rows::shared::<role::Entity>().filter(Column::Name.eq(name)).one(db).await?)
 }
 
 /// The scopes that each role grants now, by name.
@@ -72,10 +58,7 @@ pub async fn scopes_of(
     let scopes: HashMap<ScopeId, scope::Model> = scopes.into_iter().map(|scope| (scope.id, scope)).collect();
     let mut by_role: HashMap<RoleId, Vec<scope::Model>> = HashMap::new();
     for grant in grants {
-        by_role
-            .entry(grant.role_id)
-            .or_default()
-            .extend(scopes.get(&grant.scope_id).cloned());
+        by_role.entry(grant.role_id).or_default().extend(scopes.get(&grant.scope_id).cloned());
     }
     for group in by_role.values_mut() {
         group.sort_by(|one, other| one.name.cmp(&other.name));
@@ -92,32 +75,13 @@ pub async fn put_built_in(db: &impl ConnectionTrait, role: role::Model, scopes: 
             role.id
         }
     };
-    let held = rows::shared::<role_scope::Entity>()
-        .filter(role_scope::Column::RoleId.eq(id))
-        .all(db)
-        .await?;
-    let missing = scopes
-        .iter()
-        .filter(|scope| !held.iter().any(|held| held.scope_id == **scope));
-    rows::add_all(
-        db,
-        missing.map(|scope| role_scope::Model {
-            role_id: id,
-            scope_id: *scope,
-        }),
-    )
-    .await
+    let held = rows::shared::<role_scope::Entity>().filter(role_scope::Column::RoleId.eq(id)).all(db).await?;
+    let missing = scopes.iter().filter(|scope| !held.iter().any(|held| held.scope_id == **scope));
+    rows::add_all(db, missing.map(|scope| role_scope::Model { role_id: id, scope_id: *scope })).await
 }
 
 pub async fn give_to_user(db: &impl ConnectionTrait, user: UserId, role: RoleId) -> Result<()> {
-    Ok(rows::add(
-        db,
-        user_role::Model {
-            user_id: user,
-            role_id: role,
-        },
-    )
-    .await?)
+    Ok(rows::add(db, user_role::Model { user_id: user, role_id: role }).await?)
 }
 
 /// A condition that is always true without a search; letters count alike in both cases.

@@ -1,9 +1,6 @@
 //! The only file that may start a query. On owned rows each begins with a [`Reach`]: rows out of reach do not exist.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place where queries start"
-)]
+#![expect(clippy::disallowed_methods, reason = "this is the one place where queries start")]
 
 use std::ops::Deref;
 
@@ -46,14 +43,8 @@ pub(super) fn keys(reach: &Reach) -> Select<api_key::Entity> {
 
 /// A change of the keys within reach; of none, if the reach is for reading.
 pub(super) fn change_keys(reach: &Reach) -> UpdateMany<api_key::Entity> {
-    let changes = if reach.action().changes() {
-        Condition::all()
-    } else {
-        nothing()
-    };
-    api_key::Entity::update_many()
-        .filter(keys_within(reach))
-        .filter(changes)
+    let changes = if reach.action().changes() { Condition::all() } else { nothing() };
+    api_key::Entity::update_many().filter(keys_within(reach)).filter(changes)
 }
 
 /// The activity within reach.
@@ -101,10 +92,7 @@ where
     A: ActiveModelTrait + ActiveModelBehavior + Send,
     <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
 {
-    Insert::one(row.into_active_model())
-        .exec_without_returning(db)
-        .await
-        .map(|_| ())
+    Insert::one(row.into_active_model()).exec_without_returning(db).await.map(|_| ())
 }
 
 /// Adds rows, if there are any.

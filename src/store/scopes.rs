@@ -21,11 +21,7 @@ pub struct ScopeFilter {
 impl ScopeFilter {
     fn condition(&self) -> sea_orm::Condition {
         contains(Column::Name, self.search.as_deref())
-            .add_option(
-                self.apis
-                    .as_ref()
-                    .map(|apis| Column::ApiId.is_in(apis.iter().copied())),
-            )
+            .add_option(self.apis.as_ref().map(|apis| Column::ApiId.is_in(apis.iter().copied())))
             .add_option(self.kind.map(|kind| Column::Kind.eq(kind)))
     }
 }
@@ -40,37 +36,23 @@ pub async fn list(
     page::fetch(
         db,
         select,
-        Sort {
-            order: 17,
-            column: Some(Column::Name),
-            id: Column::Id,
-            descending: false,
-        },
+        Sort { order: 17, column: Some(Column::Name), id: Column::Id, descending: false },
         request,
     )
     .await
 }
 
 pub async fn count(db: &impl ConnectionTrait, _reach: &Reach, filter: &ScopeFilter) -> Result<u64> {
-    Ok(rows::shared::<scope::Entity>()
-        .filter(filter.condition())
-        .count(db)
-        .await?)
+    Ok(rows::shared::<scope::Entity>().filter(filter.condition()).count(db).await?)
 }
 
 pub async fn find(db: &impl ConnectionTrait, id: ScopeId) -> Result<Option<scope::Model>> {
-    Ok(rows::shared::<scope::Entity>()
-        .filter(Column::Id.eq(id))
-        .one(db)
-        .await?)
+    Ok(rows::shared::<scope::Entity>().filter(Column::Id.eq(id)).one(db).await?)
 }
 
 /// Those of these scopes that exist.
 pub async fn find_by_names(db: &impl ConnectionTrait, names: &[String]) -> Result<Vec<scope::Model>> {
-    Ok(rows::shared::<scope::Entity>()
-        .filter(Column::Name.is_in(names.iter().cloned()))
-        .all(db)
-        .await?)
+    Ok(rows::shared::<scope::Entity>().filter(Column::Name.is_in(names.iter().cloned())).all(db).await?)
 }
 
 /// All APIs: there are few.
@@ -80,11 +62,7 @@ pub async fn apis(db: &impl ConnectionTrait) -> Result<Vec<api::Model>> {
 
 /// Adds Latchkey's own API, unless it is there.
 pub async fn put_built_in_api(db: &impl ConnectionTrait, api: api::Model) -> Result<ApiId> {
-    if let Some(found) = rows::shared::<api::Entity>()
-        .filter(api::Column::BuiltIn.eq(true))
-        .one(db)
-        .await?
-    {
+    if let Some(found) = rows::shared::<api::Entity>().filter(api::Column::BuiltIn.eq(true)).one(db).await? {
         return Ok(found.id);
     }
     rows::add(db, api.clone()).await?;
@@ -97,16 +75,8 @@ pub async fn put_built_in(
     api: ApiId,
     scopes: Vec<scope::Model>,
 ) -> Result<Vec<scope::Model>> {
-    let found = rows::shared::<scope::Entity>()
-        .filter(Column::ApiId.eq(api))
-        .all(db)
-        .await?;
-    let missing = scopes
-        .into_iter()
-        .filter(|scope| !found.iter().any(|found| found.name == scope.name));
+    let found = rows::shared::<scope::Entity>().filter(Column::ApiId.eq(api)).all(db).await?;
+    let missing = scopes.into_iter().filter(|scope| !found.iter().any(|found| found.name == scope.name));
     rows::add_all(db, missing).await?;
-    Ok(rows::shared::<scope::Entity>()
-        .filter(Column::ApiId.eq(api))
-        .all(db)
-        .await?)
+    Ok(rows::shared::<scope::Entity>().filter(Column::ApiId.eq(api)).all(db).await?)
 }

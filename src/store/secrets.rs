@@ -17,10 +17,8 @@ pub async fn replace(
     secrets: Vec<key_secret::Model>,
     previous_ends: &HashMap<KeyId, Timestamp>,
 ) -> Result<()> {
-    let (graced, at_once): (Vec<KeyId>, Vec<KeyId>) = secrets
-        .iter()
-        .map(|secret| secret.key_id)
-        .partition(|key| previous_ends.contains_key(key));
+    let (graced, at_once): (Vec<KeyId>, Vec<KeyId>) =
+        secrets.iter().map(|secret| secret.key_id).partition(|key| previous_ends.contains_key(key));
     let over = Condition::any()
         .add(Column::KeyId.is_in(at_once))
         .add(Column::KeyId.is_in(graced).and(Column::ValidUntil.is_not_null()));
@@ -56,10 +54,7 @@ pub async fn of_keys(
         .all(db)
         .await?;
     let mut by_key: HashMap<KeyId, Vec<key_secret::Model>> = HashMap::new();
-    for secret in secrets
-        .into_iter()
-        .filter(|secret| secret.valid_until.is_none_or(|end| end > now))
-    {
+    for secret in secrets.into_iter().filter(|secret| secret.valid_until.is_none_or(|end| end > now)) {
         by_key.entry(secret.key_id).or_default().push(secret);
     }
     Ok(by_key)

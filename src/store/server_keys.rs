@@ -7,10 +7,7 @@ use super::rows;
 use crate::error::{Error, Result};
 
 pub async fn data_keys(db: &impl ConnectionTrait) -> Result<Vec<data_key::Model>> {
-    Ok(rows::shared::<data_key::Entity>()
-        .order_by_asc(data_key::Column::Id)
-        .all(db)
-        .await?)
+    Ok(rows::shared::<data_key::Entity>().order_by_asc(data_key::Column::Id).all(db).await?)
 }
 
 pub async fn add_data_key(db: &impl ConnectionTrait, key: data_key::Model) -> Result<()> {
@@ -18,10 +15,7 @@ pub async fn add_data_key(db: &impl ConnectionTrait, key: data_key::Model) -> Re
 }
 
 pub async fn signing_keys(db: &impl ConnectionTrait) -> Result<Vec<signing_key::Model>> {
-    Ok(rows::shared::<signing_key::Entity>()
-        .order_by_asc(signing_key::Column::Id)
-        .all(db)
-        .await?)
+    Ok(rows::shared::<signing_key::Entity>().order_by_asc(signing_key::Column::Id).all(db).await?)
 }
 
 pub async fn add_signing_key(db: &impl ConnectionTrait, key: signing_key::Model) -> Result<()> {

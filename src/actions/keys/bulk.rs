@@ -25,15 +25,9 @@ impl Selection {
         let mut seen = HashSet::new();
         let ids: Vec<KeyId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
         if ids.len() > MAX_SELECTION {
-            let message = format!(
-                "Select at most {MAX_SELECTION} API keys at once; these are {}.",
-                ids.len()
-            );
-            return Err(UserError::new(
-                UserErrorCode::SelectionTooLarge,
-                "selection",
-                message,
-            ));
+            let message =
+                format!("Select at most {MAX_SELECTION} API keys at once; these are {}.", ids.len());
+            return Err(UserError::new(UserErrorCode::SelectionTooLarge, "selection", message));
         }
         Ok(Self(ids))
     }
@@ -71,10 +65,7 @@ async fn change(
         StateChange::Disable => (Some(KeyState::Enabled), ActivityKind::KeyDisabled),
         StateChange::Delete | StateChange::EndTokens | StateChange::Touch => (None, ActivityKind::KeyDeleted),
     };
-    let affected: Vec<&Key> = found
-        .iter()
-        .filter(|key| from.is_none_or(|from| key.state == from))
-        .collect();
+    let affected: Vec<&Key> = found.iter().filter(|key| from.is_none_or(|from| key.state == from)).collect();
     let ids: Vec<KeyId> = affected.iter().map(|key| key.id).collect();
     keys::change_state(&*tx, reach, &ids, (change, cx.now)).await?;
     let events: Vec<Event> = affected.iter().map(|key| event(cx, kind, key, reason)).collect();
@@ -92,13 +83,8 @@ pub(super) async fn select(
 ) -> Result<(Vec<Key>, Vec<UserError>)> {
     let mut found = keys::find_many(&**tx, reach, &selection.0).await?;
     found.retain(|key| key.deleted_at.is_none());
-    let missing = selection
-        .0
-        .iter()
-        .filter(|id| !found.iter().any(|key| key.id == **id));
-    let errors = missing
-        .map(|id| UserError::not_found("selection", (*id).into()))
-        .collect();
+    let missing = selection.0.iter().filter(|id| !found.iter().any(|key| key.id == **id));
+    let errors = missing.map(|id| UserError::not_found("selection", (*id).into())).collect();
     Ok((found, errors))
 }
 

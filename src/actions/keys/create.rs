@@ -55,16 +55,9 @@ pub async fn create(cx: &Context, new: NewKey) -> Result<Created> {
     let key = add(cx, &tx, &reach, row(cx, new, owner.account().id, inherits)).await?;
     keys::set_roles(&*tx, key.id, &roles).await?;
     keys::set_scopes(&*tx, key.id, &scopes).await?;
-    let strength = keys::strength_of(&*tx, &[&key])
-        .await?
-        .remove(&key.id)
-        .unwrap_or_default();
+    let strength = keys::strength_of(&*tx, &[&key]).await?.remove(&key.id).unwrap_or_default();
     must_hold(cx, &strength, "roleIds")?;
-    let secret = if issue_secret {
-        Some(first_secret(cx, &tx, &key).await?)
-    } else {
-        None
-    };
+    let secret = if issue_secret { Some(first_secret(cx, &tx, &key).await?) } else { None };
     let mut event = cx.change(ActivityKind::KeyCreated, key.id.into(), key.owner_id);
     event.detail = Some(serde_json::json!({ "after": snapshot(&tx, &key).await? }));
     cx.record(&tx, &[event]).await?;
@@ -131,9 +124,7 @@ async fn add(cx: &Context, tx: &Tx, reach: &Reach, row: api_key::Model) -> Resul
     if let Some(existing) = keys::find_by_name(&**tx, owner, &name).await? {
         return Err(name_taken(&name, visible(cx, existing)).into());
     }
-    keys::add(&**tx, reach, row)
-        .await?
-        .map_err(|keys::NameTaken| name_taken(&name, None).into())
+    keys::add(&**tx, reach, row).await?.map_err(|keys::NameTaken| name_taken(&name, None).into())
 }
 
 /// The key that stands in the way is named to whoever could see it in a list.
@@ -150,12 +141,8 @@ async fn first_secret(cx: &Context, tx: &Tx, key: &Key) -> Result<ClientSecret> 
 /// A random secret for the key, and what is kept of it.
 pub(super) fn new_secret(cx: &Context, key: &Key) -> Result<(ClientSecret, key_secret::Model)> {
     let secret = ClientSecret::generate(&*cx.app.entropy);
-    let hash = cx
-        .app
-        .keys
-        .secrets
-        .hash(&key.client_id, &secret)
-        .ok_or_else(|| Error::internal("no data key"))?;
+    let hash =
+        cx.app.keys.secrets.hash(&key.client_id, &secret).ok_or_else(|| Error::internal("no data key"))?;
     let row = key_secret::Model {
         id: SecretId(cx.id()),
         key_id: key.id,
@@ -199,10 +186,7 @@ pub(super) async fn find_roles(tx: &Tx, wanted: &[RoleId]) -> Result<Vec<RoleId>
 
 pub(super) async fn find_scopes(tx: &Tx, wanted: &[String]) -> Result<Vec<ScopeId>> {
     let found = scopes::find_by_names(&**tx, wanted).await?;
-    match wanted
-        .iter()
-        .find(|name| !found.iter().any(|scope| scope.name == **name))
-    {
+    match wanted.iter().find(|name| !found.iter().any(|scope| scope.name == **name)) {
         Some(missing) => {
             let message = format!("There is no scope `{}`.", missing.escape_debug());
             Err(UserError::new(UserErrorCode::NotFound, "scopes", message).into())

@@ -65,9 +65,7 @@ pub async fn find_visible(cx: &Context, ids: &[KeyId]) -> Result<Vec<Key>> {
 /// Whether the owner has a key of that name.
 pub async fn exists(cx: &Context, owner: AccountId, name: &Name) -> Result<bool> {
     cx.may(Action::CreateKeyForOthers)?;
-    Ok(keys::find_by_name(cx.app.db.reader(), owner, name.as_str())
-        .await?
-        .is_some())
+    Ok(keys::find_by_name(cx.app.db.reader(), owner, name.as_str()).await?.is_some())
 }
 
 pub async fn roles_of(cx: &Context, of: &[&Key]) -> Result<HashMap<KeyId, Vec<role::Model>>> {

@@ -48,20 +48,13 @@ pub async fn regenerate_secrets(
     let mut rotating = Vec::new();
     for key in found {
         // Whoever resets a secret holds all that it yields.
-        match must_hold(
-            cx,
-            &strength.get(&key.id).cloned().unwrap_or_default(),
-            "selection",
-        ) {
+        match must_hold(cx, &strength.get(&key.id).cloned().unwrap_or_default(), "selection") {
             Ok(()) => rotating.push(key),
             Err(error) => errors.push(error.about(key.id)),
         }
     }
-    let ends = rotating
-        .iter()
-        .filter(|_| grace > 0)
-        .map(|key| (key.id, end_of_grace(cx, key, grace)))
-        .collect();
+    let ends =
+        rotating.iter().filter(|_| grace > 0).map(|key| (key.id, end_of_grace(cx, key, grace))).collect();
     let mut issued = Vec::new();
     for key in rotating {
         issued.push((new_secret(cx, &key)?, key));
@@ -69,16 +62,9 @@ pub async fn regenerate_secrets(
     let (issued, rows) = split(issued, &ends);
     secrets::replace(&*tx, rows, &ends).await?;
     let ids: Vec<KeyId> = issued.iter().map(|issued| issued.key.id).collect();
-    let change = if grace == 0 {
-        StateChange::EndTokens
-    } else {
-        StateChange::Touch
-    };
+    let change = if grace == 0 { StateChange::EndTokens } else { StateChange::Touch };
     keys::change_state(&*tx, &reach, &ids, (change, cx.now)).await?;
-    let events = issued
-        .iter()
-        .map(|issued| rotated(cx, issued, reason))
-        .collect::<Vec<_>>();
+    let events = issued.iter().map(|issued| rotated(cx, issued, reason)).collect::<Vec<_>>();
     cx.record(&tx, &events).await?;
     let issued = reread(&tx, issued).await?;
     tx.commit().await?;
@@ -112,14 +98,7 @@ fn split(
     secrets
         .into_iter()
         .map(|((secret, row), key)| {
-            (
-                IssuedSecret {
-                    previous_valid_until: ends.get(&key.id).copied(),
-                    key,
-                    secret,
-                },
-                row,
-            )
+            (IssuedSecret { previous_valid_until: ends.get(&key.id).copied(), key, secret }, row)
         })
         .unzip()
 }
@@ -136,16 +115,10 @@ fn rotated(cx: &Context, issued: &IssuedSecret, reason: Option<&str>) -> crate::
 /// The keys as they are now, each with its secret.
 async fn reread(tx: &Tx, issued: Vec<IssuedSecret>) -> Result<Vec<IssuedSecret>> {
     let keys: Vec<Key> = issued.iter().map(|issued| issued.key.clone()).collect();
-    let mut fresh: HashMap<KeyId, Key> = keys::reread_many(&**tx, &keys)
-        .await?
-        .into_iter()
-        .map(|key| (key.id, key))
-        .collect();
+    let mut fresh: HashMap<KeyId, Key> =
+        keys::reread_many(&**tx, &keys).await?.into_iter().map(|key| (key.id, key)).collect();
     Ok(issued
         .into_iter()
-        .map(|issued| IssuedSecret {
-            key: fresh.remove(&issued.key.id).unwrap_or(issued.key),
-            ..issued
-        })
+        .map(|issued| IssuedSecret { key: fresh.remove(&issued.key.id).unwrap_or(issued.key), ..issued })
         .collect())
 }

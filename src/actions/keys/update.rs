@@ -38,15 +38,9 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
     if version.is_some_and(|version| version != before.version) {
         return Err(conflict(id).into());
     }
-    let old_end = changes
-        .expires_at
-        .flatten()
-        .filter(|end| Some(*end) != before.expires_at);
+    let old_end = changes.expires_at.flatten().filter(|end| Some(*end) != before.expires_at);
     check_times(cx, &tx, old_end, changes.token_lifetime_seconds.flatten()).await?;
-    let held_before = keys::strength_of(&*tx, &[&before])
-        .await?
-        .remove(&id)
-        .unwrap_or_default();
+    let held_before = keys::strength_of(&*tx, &[&before]).await?.remove(&id).unwrap_or_default();
     let snapshot_before = snapshot(&tx, &before).await?;
 
     let after = apply(cx, &before, &changes, inherits(&tx, &before, &changes).await?);
@@ -60,10 +54,7 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
     set_grants(&tx, id, &changes).await?;
     // Read without the reach: a change may make a key stronger than the one that made it, which is refused below.
     let after = keys::reread(&*tx, &before).await?;
-    let held_after = keys::strength_of(&*tx, &[&after])
-        .await?
-        .remove(&id)
-        .unwrap_or_default();
+    let held_after = keys::strength_of(&*tx, &[&after]).await?.remove(&id).unwrap_or_default();
     must_hold(cx, &held_after.without(&held_before), "roleIds")?;
 
     let mut event = cx.change(ActivityKind::KeyUpdated, id.into(), after.owner_id);
