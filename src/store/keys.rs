@@ -10,7 +10,8 @@ use entity::{
 };
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _};
 use sea_orm::{
-    ActiveEnum as _, ColumnTrait as _, ConnectionTrait, DbErr, PaginatorTrait as _, QueryFilter as _, SqlErr,
+    ActiveEnum as _, ColumnTrait as _, ConnectionTrait, DbErr, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, SqlErr,
 };
 
 use super::page::{self, ForeignCursor, Page, PageRequest, Sort};
@@ -134,6 +135,18 @@ pub async fn count(
 /// The keys with these ids that are within reach, deleted ones too.
 pub async fn find_many(db: &impl ConnectionTrait, reach: &Reach, ids: &[KeyId]) -> Result<Vec<Key>> {
     let keys = rows::keys(reach).filter(Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(keys.into_iter().map(Reached::new).collect())
+}
+
+/// The same, held until the transaction ends: whoever changes them at the same time waits. In one order, so that nobody
+/// waits in a circle.
+pub async fn lock_many(db: &impl ConnectionTrait, reach: &Reach, ids: &[KeyId]) -> Result<Vec<Key>> {
+    let keys = rows::keys(reach)
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(db)
+        .await?;
     Ok(keys.into_iter().map(Reached::new).collect())
 }
 

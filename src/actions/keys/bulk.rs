@@ -81,7 +81,7 @@ pub(super) async fn select(
     reach: &Reach,
     selection: &Selection,
 ) -> Result<(Vec<Key>, Vec<UserError>)> {
-    let mut found = keys::find_many(&**tx, reach, &selection.0).await?;
+    let mut found = keys::lock_many(&**tx, reach, &selection.0).await?;
     found.retain(|key| key.deleted_at.is_none());
     let missing = selection.0.iter().filter(|id| !found.iter().any(|key| key.id == **id));
     let errors = missing.map(|id| UserError::not_found("selection", (*id).into())).collect();

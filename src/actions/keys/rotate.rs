@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use entity::activity::ActivityKind;
-use entity::{KeyId, Timestamp};
+use entity::{KeyId, Timestamp, key_secret};
 
 use super::bulk::{Selection, event, select};
 use super::create::new_secret;
@@ -12,6 +12,7 @@ use crate::access::Action;
 use crate::context::Context;
 use crate::crypto::secret::ClientSecret;
 use crate::error::{Result, UserError};
+use crate::store::activity::Event;
 use crate::store::keys::{self, StateChange};
 use crate::store::{Tx, secrets, settings};
 
@@ -44,31 +45,32 @@ pub async fn regenerate_secrets(
     let tx = cx.begin().await?;
     let grace = grace(&tx, grace_period_seconds).await?;
     let (found, mut errors) = select(&tx, &reach, selection).await?;
-    let strength = keys::strength_of(&*tx, &found.iter().collect::<Vec<_>>()).await?;
-    let mut rotating = Vec::new();
-    for key in found {
-        // Whoever resets a secret holds all that it yields.
-        match must_hold(cx, &strength.get(&key.id).cloned().unwrap_or_default(), "selection") {
-            Ok(()) => rotating.push(key),
-            Err(error) => errors.push(error.about(key.id)),
-        }
-    }
-    let ends =
-        rotating.iter().filter(|_| grace > 0).map(|key| (key.id, end_of_grace(cx, key, grace))).collect();
-    let mut issued = Vec::new();
-    for key in rotating {
-        issued.push((new_secret(cx, &key)?, key));
-    }
-    let (issued, rows) = split(issued, &ends);
+    let (keys, too_strong) = within_own_strength(cx, &tx, found).await?;
+    errors.extend(too_strong);
+    let ends = ends_of_grace(cx, &keys, grace);
+    let (issued, rows) = new_secrets(cx, keys, &ends)?;
     secrets::replace(&*tx, rows, &ends).await?;
     let ids: Vec<KeyId> = issued.iter().map(|issued| issued.key.id).collect();
     let change = if grace == 0 { StateChange::EndTokens } else { StateChange::Touch };
     keys::change_state(&*tx, &reach, &ids, (change, cx.now)).await?;
-    let events = issued.iter().map(|issued| rotated(cx, issued, reason)).collect::<Vec<_>>();
+    let events: Vec<Event> = issued.iter().map(|issued| rotated(cx, issued, reason)).collect();
     cx.record(&tx, &events).await?;
     let issued = reread(&tx, issued).await?;
     tx.commit().await?;
     Ok(Rotated { issued, errors })
+}
+
+/// Whoever resets a secret holds all that it yields: the keys for which that is so, and an error for each other.
+async fn within_own_strength(cx: &Context, tx: &Tx, keys: Vec<Key>) -> Result<(Vec<Key>, Vec<UserError>)> {
+    let mut strength = keys::strength_of(&**tx, &keys.iter().collect::<Vec<_>>()).await?;
+    let (mut within, mut errors) = (Vec::new(), Vec::new());
+    for key in keys {
+        match must_hold(cx, &strength.remove(&key.id).unwrap_or_default(), "selection") {
+            Ok(()) => within.push(key),
+            Err(error) => errors.push(error.about(key.id)),
+        }
+    }
+    Ok((within, errors))
 }
 
 /// The grace period that was asked for, else that of the settings.
@@ -83,27 +85,29 @@ async fn grace(tx: &Tx, asked: Option<i32>) -> Result<i32> {
     }
 }
 
-/// An old secret never outlives its key.
-fn end_of_grace(cx: &Context, key: &Key, seconds: i32) -> Timestamp {
+/// When the old secrets end; none has an entry without a grace period. An old secret never outlives its key.
+fn ends_of_grace(cx: &Context, keys: &[Key], seconds: i32) -> HashMap<KeyId, Timestamp> {
     let end = cx.now.plus_seconds(seconds.into());
-    key.expires_at.map_or(end, |of_key| of_key.min(end))
+    let end_of = |key: &Key| (key.id, key.expires_at.map_or(end, |of_key| of_key.min(end)));
+    if seconds == 0 { HashMap::new() } else { keys.iter().map(end_of).collect() }
 }
 
-type Row = entity::key_secret::Model;
-
-fn split(
-    secrets: Vec<((ClientSecret, Row), Key)>,
+/// A secret for each key: for the caller, and as it is kept.
+fn new_secrets(
+    cx: &Context,
+    keys: Vec<Key>,
     ends: &HashMap<KeyId, Timestamp>,
-) -> (Vec<IssuedSecret>, Vec<Row>) {
-    secrets
-        .into_iter()
-        .map(|((secret, row), key)| {
-            (IssuedSecret { previous_valid_until: ends.get(&key.id).copied(), key, secret }, row)
-        })
-        .unzip()
+) -> Result<(Vec<IssuedSecret>, Vec<key_secret::Model>)> {
+    let (mut issued, mut rows) = (Vec::new(), Vec::new());
+    for key in keys {
+        let (secret, row) = new_secret(cx, &key)?;
+        issued.push(IssuedSecret { previous_valid_until: ends.get(&key.id).copied(), key, secret });
+        rows.push(row);
+    }
+    Ok((issued, rows))
 }
 
-fn rotated(cx: &Context, issued: &IssuedSecret, reason: Option<&str>) -> crate::store::activity::Event {
+fn rotated(cx: &Context, issued: &IssuedSecret, reason: Option<&str>) -> Event {
     let mut event = event(cx, ActivityKind::SecretRegenerated, &issued.key, reason);
     if let Some(detail) = &mut event.detail {
         detail["hint"] = issued.secret.hint().into();

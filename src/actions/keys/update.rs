@@ -31,7 +31,7 @@ pub struct KeyChanges {
 pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyChanges) -> Result<Key> {
     let reach = cx.may(Action::UpdateKey)?;
     let tx = cx.begin().await?;
-    let before = match keys::find(&*tx, &reach, id).await? {
+    let before = match keys::lock_many(&*tx, &reach, &[id]).await?.pop() {
         Some(key) if key.deleted_at.is_none() => key,
         Some(_) | None => return Err(UserError::not_found("id", id.into()).into()),
     };
