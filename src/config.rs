@@ -112,17 +112,18 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
 }
 
-/// A setting is wrong: which one, why, and what would be right.
+/// A setting, or the file of settings, is wrong: which one, why, and what would be right.
 #[derive(Debug, thiserror::Error)]
-#[error("the setting `{name}` ({ENVIRONMENT}{}) is wrong: {problem}", name.to_uppercase())]
-pub struct WrongSetting {
-    pub name: String,
-    pub problem: String,
+pub enum WrongSetting {
+    #[error("the setting `{name}` ({ENVIRONMENT}{}) is wrong: {problem}", name.to_uppercase())]
+    Setting { name: String, problem: String },
+    #[error("{FILE} cannot be read: {0}")]
+    File(String),
 }
 
 impl WrongSetting {
     fn new(name: &str, problem: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), problem: problem.into() }
+        Self::Setting { name: name.to_owned(), problem: problem.into() }
     }
 }
 
@@ -144,11 +145,13 @@ struct Raw {
 impl Config {
     /// Reads the defaults, `latchkey.toml`, the environment and the options of the command, in this order.
     pub fn load(overrides: &Overrides) -> Result<Self, WrongSetting> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        // Only here, not in the directories above, and only if it is there.
+        if Path::new(FILE).exists() {
+            figment = figment.merge(Toml::file_exact(FILE));
+        }
         Self::from_figment(
-            &Figment::from(Toml::string(DEFAULTS))
-                .merge(Toml::file_exact(FILE))
-                .merge(Env::prefixed(ENVIRONMENT).only(&SETTINGS))
-                .merge(Serialized::defaults(overrides)),
+            &figment.merge(Env::prefixed(ENVIRONMENT).only(&SETTINGS)).merge(Serialized::defaults(overrides)),
         )
     }
 
@@ -197,12 +200,16 @@ impl Config {
 }
 
 fn unreadable(error: &figment::Error) -> WrongSetting {
-    let name = error.path.last().cloned();
-    match &error.kind {
-        figment::error::Kind::UnknownField(field, known) => {
+    match (&error.kind, error.path.last()) {
+        (figment::error::Kind::UnknownField(field, known), _) => {
             WrongSetting::new(field, format!("there is no such setting; there are {}", known.join(", ")))
         }
-        kind => WrongSetting::new(name.as_deref().unwrap_or(FILE), kind.to_string()),
+        // What is a secret, or may hold one, is not repeated.
+        (_, Some(name)) if matches!(name.as_str(), "master_key" | "database_url") => {
+            WrongSetting::new(name, "it is not text in quotes")
+        }
+        (kind, Some(name)) => WrongSetting::new(name, kind.to_string()),
+        (kind, None) => WrongSetting::File(kind.to_string()),
     }
 }
 
@@ -320,6 +327,7 @@ mod tests {
             "database_url = 'mysql://root:hunter2@db/x'",
             "trusted_proxies = ['10.0.0.0/33']",
             "log_format = 'xml'",
+            "master_key = 4711",
             "master_key = 'a'\nmaster_key_file = 'b'",
             "listne = '127.0.0.1:80'",
         ];

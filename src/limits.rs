@@ -67,15 +67,15 @@ impl Bucket {
             let after = full_at.saturating_add(interval.saturating_mul(cost));
             (full_at, after, after <= now + window)
         };
-        let update = |full_at| {
-            let (_, after, allowed) = decide(full_at);
-            allowed.then_some(after)
+        // A refusal costs nothing, and is written down too: that is when a lowered quota takes hold.
+        let update = |before| {
+            let (full_at, after, allowed) = decide(before);
+            Some(if allowed { after } else { full_at })
         };
-        let (full_at, after, allowed) = match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update)
-        {
-            Ok(before) => decide(before),
-            Err(before) => decide(before),
+        let before = match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update) {
+            Ok(before) | Err(before) => before,
         };
+        let (full_at, after, allowed) = decide(before);
         let full_at = if allowed { after } else { full_at };
         Spent {
             policy,
@@ -243,6 +243,7 @@ mod tests {
         clock.advance(Duration::from_secs(3));
         assert!(limits.spend(KEY, Policy::Token, doubled, 1).allowed);
         let short = Quota { requests: 1, per_seconds: 1 };
+        assert!(!limits.spend(KEY, Policy::Token, short, 1).allowed);
         clock.advance(Duration::from_secs(1));
         assert!(limits.spend(KEY, Policy::Token, short, 1).allowed);
     }

@@ -14,3 +14,6 @@ pub mod roles;
 pub mod scopes;
 pub mod tokens;
 pub mod users;
+
+/// Parts of lists, for those who ask for them.
+pub use crate::store::page;

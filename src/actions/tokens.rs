@@ -27,6 +27,8 @@ use crate::store::activity::Event;
 use crate::store::credentials::{Client, Grantable};
 use crate::store::{credentials, scopes, settings as stored_settings};
 
+pub use crate::crypto::jwt::ES256;
+
 /// What a client asks for.
 #[derive(Debug)]
 pub struct ExchangeRequest {

@@ -10,6 +10,10 @@ use super::error::{code, request_error};
 const MAX_TOKENS: usize = 5_000;
 const MAX_ALIASES: usize = 30;
 const MAX_ROOT_FIELDS: usize = 10;
+/// Fields and fragments with every fragment written out where it is spread.
+const MAX_SELECTIONS: usize = 10_000;
+/// As deep as anything is walked, fields and fragments together.
+const MAX_NESTING: usize = 64;
 /// Fragments inside fragments, while counting. Validation refuses circles; counting comes before it.
 const MAX_FRAGMENT_DEPTH: usize = 12;
 
@@ -71,6 +75,15 @@ pub(super) fn check_breadth(
             format!("The document has too many aliases: {aliases}; at most {MAX_ALIASES} are allowed.");
         return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
     }
+    // Fragments that spread each other twice stand for billions of fields, and validation would walk them all.
+    let mut budget = MAX_SELECTIONS;
+    let sets = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    if !sets.into_iter().all(|set| selections_within(document, set, &mut budget, 0)) {
+        let message = format!(
+            "The document is too large with its fragments written out: at most {MAX_SELECTIONS} selections, {MAX_NESTING} levels."
+        );
+        return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
+    }
     let mut budget = MAX_ROOT_FIELDS;
     if !root_fields_within(document, &operation.selection_set.node, &mut budget, 0) {
         let message =
@@ -114,6 +127,24 @@ fn root_fields_within(
         })
 }
 
+/// Counts down the budget for everything that is selected; false as soon as it is used up, or the nesting is too deep.
+fn selections_within(
+    document: &ExecutableDocument,
+    set: &SelectionSet,
+    budget: &mut usize,
+    depth: usize,
+) -> bool {
+    depth <= MAX_NESTING
+        && set.items.iter().all(|item| {
+            let inner = match &item.node {
+                Selection::Field(field) => Some(&field.node.selection_set.node),
+                Selection::InlineFragment(fragment) => Some(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(spread) => fragment(document, &spread.node.fragment_name.node),
+            };
+            take(budget) && inner.is_none_or(|set| selections_within(document, set, budget, depth + 1))
+        })
+}
+
 fn fragment<'a>(document: &'a ExecutableDocument, name: &Name) -> Option<&'a SelectionSet> {
     document.fragments.get(name).map(|fragment| &fragment.node.selection_set.node)
 }
@@ -151,6 +182,17 @@ mod tests {
                 .is_err()
         );
         assert!(check("{ ...F } fragment F on Query { ...F }").is_err());
+    }
+
+    #[test]
+    fn fragments_that_double_are_refused_without_being_walked() {
+        let doubling = |levels: u32| {
+            let each = (0..levels).map(|n| format!("fragment F{n} on Viewer {{ ...F{0} ...F{0} }} ", n + 1));
+            let last = format!("fragment F{levels} on Viewer {{ scopes }}");
+            format!("{{ viewer {{ ...F0 }} }} {}{last}", each.collect::<String>())
+        };
+        assert!(check(&doubling(5)).is_ok());
+        assert!(check(&doubling(60)).is_err());
     }
 
     #[test]

@@ -8,8 +8,7 @@ use super::error::{UserError, payload};
 use super::keys::{ApiKey, parse_owner};
 use super::scalars::{DateTime, parse_id, parse_ids};
 use crate::actions::keys as actions;
-use crate::actions::keys::{KeyChanges, NewKey, Selection};
-use crate::crypto::secret::ClientSecret;
+use crate::actions::keys::{ClientSecret, KeyChanges, NewKey, Selection};
 use crate::error::Result;
 use crate::values::{Name, Quota, description};
 

@@ -16,7 +16,9 @@ mod scopes;
 mod viewer;
 
 use async_graphql::parser::parse_query;
-use async_graphql::{EmptySubscription, MergedObject, Request, ServerError, Value, Variables};
+use async_graphql::{
+    EmptySubscription, MergedObject, Request, SDLExportOptions, ServerError, Value, Variables,
+};
 use serde::Serialize;
 
 pub use error::code;
@@ -82,7 +84,7 @@ impl Schema {
 
     /// The schema as text, in the order of its design.
     pub fn sdl(&self) -> String {
-        self.0.sdl()
+        self.0.sdl_with_options(SDLExportOptions::new().include_specified_by())
     }
 
     /// Checks, charges and executes one operation.

@@ -7,8 +7,8 @@ use super::activity::Activity;
 use super::keys::ApiKey;
 use super::roles::Role;
 use super::scopes::Scope;
+use crate::actions::page::{Cursor, DEFAULT_PAGE, ForeignCursor, MAX_PAGE, Page, PageRequest};
 use crate::error::{Error, Result, UserError};
-use crate::store::page::{Cursor, DEFAULT_PAGE, ForeignCursor, MAX_PAGE, Page, PageRequest};
 
 /// The four arguments of every list.
 #[derive(Debug)]

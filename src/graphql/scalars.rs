@@ -11,6 +11,7 @@ use crate::error::{Error, Result, UserError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub Timestamp);
 
+/// An instant in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z` (RFC 3339). Other offsets are accepted.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/chillicream/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -31,6 +32,7 @@ impl ScalarType for DateTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Long(pub i64);
 
+/// A whole number of up to 64 bits, as a JSON number.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/chillicream/long.html")]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -52,6 +54,7 @@ impl ScalarType for Long {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json(pub serde_json::Value);
 
+/// Any JSON value.
 #[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {

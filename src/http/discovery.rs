@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::AppState;
-use crate::crypto::jwt::ES256;
+use crate::actions::tokens::ES256;
 
 /// Shorter than any key is published before its use.
 const MAX_AGE: &str = "public, max-age=300";

@@ -35,20 +35,30 @@ impl Media {
         })
     }
 
-    /// The first that the client accepts; JSON when it does not say.
+    /// The one that the client likes best (RFC 9110, section 12.5.1), the first of equals; JSON when it does not say.
     fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let Some(accept) = headers.get(ACCEPT) else {
+        if !headers.contains_key(ACCEPT) {
             return Some(Self::Json);
-        };
-        let accept = accept.to_str().ok()?.to_ascii_lowercase();
-        accept.split(',').find_map(|part| {
-            let kind = part.split_once(';').map_or(part, |(kind, _)| kind).trim();
-            match kind {
-                "application/graphql-response+json" => Some(Self::GraphQl),
-                "application/json" | "application/*" | "*/*" => Some(Self::Json),
-                _ => None,
+        }
+        let mut best = None;
+        for part in headers
+            .get_all(ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+        {
+            let mut pieces = part.split(';').map(|piece| piece.trim().to_ascii_lowercase());
+            let media = match pieces.next().as_deref() {
+                Some("application/graphql-response+json") => Self::GraphQl,
+                Some("application/json" | "application/*" | "*/*") => Self::Json,
+                _ => continue,
+            };
+            let weight = pieces.find_map(|piece| piece.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0_f32);
+            if weight > best.map_or(0.0, |(weight, _)| weight) {
+                best = Some((weight, media));
             }
-        })
+        }
+        best.map(|(_, media)| media)
     }
 }
 

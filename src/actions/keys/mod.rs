@@ -16,6 +16,7 @@ use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, keys, secrets};
 use crate::values::Name;
 
+pub use crate::crypto::secret::ClientSecret;
 pub use crate::store::keys::{Key, KeyFilter, KeyOrder, KeyStatus, status};
 pub use bulk::{Selection, delete, disable, enable};
 pub use create::{Created, NewKey, create};
