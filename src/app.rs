@@ -51,12 +51,13 @@ impl App {
         if let DatabaseUrl::Sqlite(path) = &config.database
             && let Some(directory) = path.parent()
         {
-            make_private(path, directory)
-                .with_context(|| format!("cannot make the database {}", path.display()))?;
+            make_private(path, directory).with_context(|| {
+                format!("cannot make the database {} (settings `data_dir`, `database_url`)", path.display())
+            })?;
         }
-        let db = Database::connect(&config.database)
-            .await
-            .with_context(|| format!("cannot open the database ({})", config.database))?;
+        let db = Database::connect(&config.database).await.with_context(|| {
+            format!("cannot open the database, {} (setting `database_url`)", config.database)
+        })?;
         let db = Arc::new(db);
         let keys = bootstrap::prepare(config, &db, &*entropy, clock.now()).await?;
         let activity_ids = Arc::new(Sequence::new(Arc::clone(&entropy)));

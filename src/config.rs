@@ -1,5 +1,6 @@
 //! The settings that the server starts with, as types, checked once. The only reader of the environment.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -150,9 +151,8 @@ impl Config {
         if Path::new(FILE).exists() {
             figment = figment.merge(Toml::file_exact(FILE));
         }
-        Self::from_figment(
-            &figment.merge(Env::prefixed(ENVIRONMENT).only(&SETTINGS)).merge(Serialized::defaults(overrides)),
-        )
+        let environment = Serialized::defaults(environment());
+        Self::from_figment(&figment.merge(environment).merge(Serialized::defaults(overrides)))
     }
 
     /// The settings as a file says them, without the environment.
@@ -197,6 +197,13 @@ impl Config {
             log_format: raw.log_format,
         })
     }
+}
+
+/// The settings in the environment, all of them as text: a directory may be called 2024.
+fn environment() -> BTreeMap<String, String> {
+    let text = |value: String| value.trim().trim_matches('"').to_owned();
+    let variables = Env::prefixed(ENVIRONMENT).only(&SETTINGS);
+    variables.iter().map(|(name, value)| (name.as_str().to_lowercase(), text(value))).collect()
 }
 
 fn unreadable(error: &figment::Error) -> WrongSetting {
@@ -259,7 +266,7 @@ fn network(text: &str) -> Result<IpNet, WrongSetting> {
 /// A list in the file; names with commas between in the environment.
 fn list_or_commas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "it is neither a list such as ['10.0.0.0/8'] nor text with commas between")]
     enum Either {
         List(Vec<String>),
         Text(String),

@@ -70,15 +70,15 @@ impl Server {
     }
 }
 
-/// Ends when the process is told to stop: by SIGTERM, or by Ctrl-C.
-pub async fn told_to_stop() {
+/// Ends when the process is told to stop: by SIGTERM, or by Ctrl-C. They are listened for from this call on.
+pub fn told_to_stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-    tracing::info!("stopping: what has begun is finished");
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: what has begun is finished");
+    })
 }

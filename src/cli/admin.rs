@@ -10,7 +10,8 @@ use super::{operator, print};
 use crate::actions::users;
 use crate::config::Config;
 use crate::crypto::password::Password;
-use crate::values::Name;
+use crate::error::Error;
+use crate::values::{self, Name};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -30,6 +31,7 @@ pub(super) enum Verb {
 
 pub(super) async fn run(config: &Config, verb: Verb) -> anyhow::Result<()> {
     let Verb::Create { email, display_name, password_stdin } = verb;
+    let email = values::email("email", &email).map_err(Error::from)?;
     if !password_stdin {
         bail!("give the password on standard input, with --password-stdin");
     }

@@ -2,16 +2,19 @@
 //! goes to the standard output.
 
 use std::io::IsTerminal as _;
+use std::str::FromStr as _;
 
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, LogFormat};
 
 /// Starts logging as the settings say.
 pub(super) fn start(config: &Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder().parse(&config.log).with_context(|| {
-        format!("the setting `log` (LATCHKEY_LOG) is wrong: `{}` is no filter such as info", config.log)
+    let filter = filter(&config.log).with_context(|| {
+        let expected = "no level such as info and no filter such as latchkey=debug,warn";
+        format!("the setting `log` (LATCHKEY_LOG) is wrong: `{}` is {expected}", config.log)
     })?;
     let terminal = std::io::stderr().is_terminal();
     let json = match config.log_format {
@@ -26,4 +29,12 @@ pub(super) fn start(config: &Config) -> anyhow::Result<()> {
         lines.with_ansi(terminal).with_target(false).init();
     }
     Ok(())
+}
+
+/// A word alone is a level here. The library would take any other word for the name of a module, and log nothing else.
+fn filter(text: &str) -> Option<EnvFilter> {
+    let is_level = |part: &str| LevelFilter::from_str(part.trim()).is_ok();
+    let understood =
+        text.split(',').all(|part| part.contains('=') || !part.trim().is_empty() && is_level(part));
+    EnvFilter::builder().parse(text).ok().filter(|_| understood)
 }

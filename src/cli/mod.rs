@@ -115,8 +115,10 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         tracing::warn!("the environment variable {name} is no setting and has no effect");
     }
     let server = Server::bind(config, SystemClock::shared(), SystemEntropy::shared()).await?;
+    // Before anybody can know that the server is there, and tell it to stop.
+    let stop = told_to_stop()?;
     print(&banner::text(config, &server).await?)?;
-    server.run(told_to_stop()).await
+    server.run(stop).await
 }
 
 /// The operator's way to the actions: no request, no token, everything allowed.

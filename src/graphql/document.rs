@@ -7,12 +7,13 @@ use async_graphql::{Name, ServerError};
 
 use super::error::{code, request_error};
 
+const MAX_DEPTH: usize = 12;
+/// Stock tools ask for nine levels of `ofType` at the sixth level of a schema.
+const MAX_INTROSPECTION_DEPTH: usize = 16;
 const MAX_TOKENS: usize = 5_000;
 const MAX_ALIASES: usize = 30;
 const MAX_ROOT_FIELDS: usize = 10;
-/// Fields and fragments with every fragment written out where it is spread.
 const MAX_SELECTIONS: usize = 10_000;
-/// As deep as anything is walked, fields and fragments together.
 const MAX_NESTING: usize = 64;
 /// Fragments inside fragments, while counting. Validation refuses circles; counting comes before it.
 const MAX_FRAGMENT_DEPTH: usize = 12;
@@ -62,6 +63,33 @@ pub(super) fn is_mutation(operation: &OperationDefinition) -> bool {
     operation.ty == OperationType::Mutation
 }
 
+/// How deep an operation may be. What asks for nothing but the schema may be as deep as the tools that read schemas go.
+pub(super) fn max_depth(operation: &OperationDefinition) -> usize {
+    let introspects = |item: &Selection| match item {
+        Selection::Field(field) => field.node.name.node.starts_with("__"),
+        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
+    };
+    let items = &operation.selection_set.node.items;
+    if items.iter().all(|item| introspects(&item.node)) { MAX_INTROSPECTION_DEPTH } else { MAX_DEPTH }
+}
+
+/// Refuses an operation when a variable that it cannot do without is missing, before any of it has run.
+pub(super) fn check_variables(
+    operation: &OperationDefinition,
+    given: &serde_json::Map<String, serde_json::Value>,
+) -> Result<(), ServerError> {
+    let missing =
+        operation.variable_definitions.iter().map(|definition| &definition.node).find(|definition| {
+            let value = given.get(definition.name.node.as_str());
+            let defaulted = value.is_none() && definition.default_value.is_some();
+            !definition.var_type.node.nullable && !defaulted && value.is_none_or(serde_json::Value::is_null)
+        });
+    missing.map_or(Ok(()), |definition| {
+        let message = format!("The variable ${} is missing.", definition.name.node);
+        Err(request_error(message, code::GRAPHQL_VALIDATION_FAILED))
+    })
+}
+
 /// Refuses too many aliases in the document, and too many root fields in the operation, inside fragments too.
 pub(super) fn check_breadth(
     document: &ExecutableDocument,
@@ -77,11 +105,9 @@ pub(super) fn check_breadth(
     }
     // Fragments that spread each other twice stand for billions of fields, and validation would walk them all.
     let mut budget = MAX_SELECTIONS;
-    let sets = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
-    if !sets.into_iter().all(|set| selections_within(document, set, &mut budget, 0)) {
-        let message = format!(
-            "The document is too large with its fragments written out: at most {MAX_SELECTIONS} selections, {MAX_NESTING} levels."
-        );
+    let mut sets = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    if !sets.all(|set| selections_within(document, set, &mut budget, 0)) {
+        let message = "The document is too large with its fragments written out.";
         return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
     }
     let mut budget = MAX_ROOT_FIELDS;

@@ -10,8 +10,11 @@ use super::error::{code, request_error};
 use crate::context::Context;
 use crate::limits::Spent;
 
-const MAX_DEPTH: usize = 12;
 const MAX_COST: usize = 10_000;
+
+/// How deep the operation may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MaxDepth(pub usize);
 
 /// How far a request came.
 #[derive(Clone, Debug, Default)]
@@ -62,9 +65,9 @@ impl Extension for Gate {
 }
 
 fn check(ctx: &ExtensionContext<'_>, result: &ValidationResult) -> Result<(), ServerError> {
-    if result.depth > MAX_DEPTH {
-        let message =
-            format!("The operation is {} levels deep; at most {MAX_DEPTH} are allowed.", result.depth);
+    let MaxDepth(most) = *ctx.data_unchecked();
+    if result.depth > most {
+        let message = format!("The operation is {} levels deep; at most {most} are allowed.", result.depth);
         return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
     }
     if result.complexity > MAX_COST {

@@ -23,7 +23,7 @@ use serde::Serialize;
 
 pub use error::code;
 use error::{finish, request_error};
-use gate::{Gate, Progress};
+use gate::{Gate, MaxDepth, Progress};
 
 use crate::context::Context;
 use crate::limits::Spent;
@@ -137,11 +137,14 @@ fn prepare(cx: &Context, operation: Operation) -> Result<Request, ServerError> {
     let name = operation.operation_name.as_deref().filter(|name| !name.is_empty());
     let wanted = document::operation(&parsed, name)?;
     document::check_breadth(&parsed, wanted)?;
+    document::check_variables(wanted, &operation.variables)?;
     if document::is_mutation(wanted) && cx.caller.is_read_only() {
         return Err(request_error(crate::error::Error::ReadOnly.to_string(), code::READ_ONLY));
     }
-    let mut request =
-        Request::new(operation.query).variables(Variables::from_json(operation.variables.into()));
+    let max_depth = MaxDepth(document::max_depth(wanted));
+    let mut request = Request::new(operation.query)
+        .variables(Variables::from_json(operation.variables.into()))
+        .data(max_depth);
     if let Some(name) = name {
         request = request.operation_name(name);
     }

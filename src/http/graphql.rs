@@ -216,7 +216,7 @@ fn refuse(issuer: &str, refused: &Refused, media: Media, request_id: Option<&str
     match refused.status {
         StatusCode::UNAUTHORIZED if bare => challenge(headers, issuer, None),
         StatusCode::UNAUTHORIZED => {
-            challenge(headers, issuer, Some(("invalid_token", "The access token is not valid")))
+            challenge(headers, issuer, Some(("invalid_token", "The access token is not valid")));
         }
         StatusCode::SERVICE_UNAVAILABLE => retry_after(headers, 1),
         _ => {}

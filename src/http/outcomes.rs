@@ -22,7 +22,6 @@ pub struct Shown {
 const INVALID_CLIENT: (&str, u16) = ("invalid_client", 401);
 
 /// How the outcome shows at each edge. No wildcard: a new outcome must say what it looks like.
-#[expect(clippy::too_many_lines, reason = "this is a table: a row for each outcome")]
 pub fn shown(outcome: Outcome) -> Shown {
     let row = |name, oauth, graphql, about| Shown { name, oauth, graphql, about };
     let refused = |name, about| row(name, Some(INVALID_CLIENT), Some(code::UNAUTHENTICATED), about);

@@ -12,7 +12,7 @@ use sea_orm::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::config::DatabaseUrl;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UserError};
 
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -34,7 +34,8 @@ pub struct Database {
 }
 
 impl Database {
-    pub async fn connect(url: &DatabaseUrl) -> Result<Self> {
+    /// The cause of a failure is kept: it is the operator who reads it.
+    pub async fn connect(url: &DatabaseUrl) -> Result<Self, DbErr> {
         let statements = Arc::new(AtomicU64::new(0));
         match url {
             DatabaseUrl::Sqlite(path) => {
@@ -137,7 +138,7 @@ impl Deref for Tx {
     }
 }
 
-async fn connect(options: ConnectOptions, statements: &Arc<AtomicU64>) -> Result<DatabaseConnection> {
+async fn connect(options: ConnectOptions, statements: &Arc<AtomicU64>) -> Result<DatabaseConnection, DbErr> {
     let mut connection = sea_orm::Database::connect(options).await?;
     let statements = Arc::clone(statements);
     connection.set_metric_callback(move |_| {
@@ -193,9 +194,21 @@ impl From<DbErr> for Error {
             {
                 Self::Unavailable
             }
+            DbErr::Exec(RuntimeErr::SqlxError(ref source))
+            | DbErr::Query(RuntimeErr::SqlxError(ref source))
+                if is_unstorable(source) =>
+            {
+                let message = "A text contains U+0000, which cannot be stored or searched for.";
+                UserError { field: Vec::new(), ..UserError::invalid("", message) }.into()
+            }
             error => Self::internal(error),
         }
     }
+}
+
+/// Whether a value is none that PostgreSQL can hold: 22021, character not in repertoire.
+fn is_unstorable(error: &sea_orm::SqlxError) -> bool {
+    matches!(error, sea_orm::SqlxError::Database(error) if error.code().as_deref() == Some("22021"))
 }
 
 /// Whether the database, rather than the statement, is what failed.

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, ModelTrait, Order,
-    QueryFilter, QueryOrder, QuerySelect, Select, Value,
+    ColumnTrait, ColumnType, ConnectionTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, ModelTrait,
+    Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -95,7 +95,7 @@ where
 {
     for (cursor, after) in [(&request.after, true), (&request.before, false)] {
         let Some(cursor) = cursor else { continue };
-        if cursor.order != sort.order {
+        if cursor.order != sort.order || !fits(&cursor.key, sort.column) {
             return Ok(Err(ForeignCursor));
         }
         select = select.filter(beyond(sort, cursor, after));
@@ -115,6 +115,21 @@ where
     let (has_previous, has_next) =
         if request.backward { (more, request.before.is_some()) } else { (request.after.is_some(), more) };
     Ok(Ok(Page { rows, has_previous, has_next }))
+}
+
+/// Whether the value of a cursor is of the kind that the list is ordered by: the database would fail on others.
+fn fits<C: ColumnTrait>(key: &Key, column: Option<C>) -> bool {
+    let Some(column) = column.map(|column| column.def()) else {
+        return *key == Key::Nothing(());
+    };
+    match key {
+        Key::Number(_) => *column.get_column_type() == ColumnType::BigInteger,
+        Key::Text(text) => {
+            matches!(column.get_column_type(), ColumnType::String(_) | ColumnType::Text)
+                && !text.contains('\0')
+        }
+        Key::Nothing(()) => column.is_null(),
+    }
 }
 
 /// The rows after (or before) the cursor, in the order of the list.

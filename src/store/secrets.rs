@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use entity::key_secret::{self, Column};
 use entity::{KeyId, Timestamp};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _};
-use sea_orm::{ColumnTrait as _, ConnectionTrait, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, QueryFilter as _};
 
 use super::keys::Key;
 use super::rows;
@@ -50,12 +50,14 @@ pub async fn of_keys(
 ) -> Result<HashMap<KeyId, Vec<key_secret::Model>>> {
     let secrets = rows::shared::<key_secret::Entity>()
         .filter(Column::KeyId.is_in(keys.iter().map(|key| key.id)))
-        .order_by_desc(Column::CreatedAt)
         .all(db)
         .await?;
     let mut by_key: HashMap<KeyId, Vec<key_secret::Model>> = HashMap::new();
     for secret in secrets.into_iter().filter(|secret| secret.valid_until.is_none_or(|end| end > now)) {
         by_key.entry(secret.key_id).or_default().push(secret);
+    }
+    for secrets in by_key.values_mut() {
+        secrets.sort_by_key(|secret| secret.valid_until.is_some());
     }
     Ok(by_key)
 }

@@ -60,19 +60,35 @@ async fn change(
     let tx = cx.begin().await?;
     let (found, errors) = select(&tx, reach, selection).await?;
     // A key that the change does not apply to is left as it is: no new version, no log row.
-    let (from, kind) = match change {
-        StateChange::Enable => (Some(KeyState::Disabled), ActivityKind::KeyEnabled),
-        StateChange::Disable => (Some(KeyState::Enabled), ActivityKind::KeyDisabled),
-        StateChange::Delete | StateChange::EndTokens | StateChange::Touch => (None, ActivityKind::KeyDeleted),
+    let (from, to, kind) = match change {
+        StateChange::Enable => (Some(KeyState::Disabled), KeyState::Enabled, ActivityKind::KeyEnabled),
+        StateChange::Disable => (Some(KeyState::Enabled), KeyState::Disabled, ActivityKind::KeyDisabled),
+        StateChange::Delete | StateChange::EndTokens | StateChange::Touch => {
+            (None, KeyState::Deleted, ActivityKind::KeyDeleted)
+        }
     };
     let affected: Vec<&Key> = found.iter().filter(|key| from.is_none_or(|from| key.state == from)).collect();
     let ids: Vec<KeyId> = affected.iter().map(|key| key.id).collect();
     keys::change_state(&*tx, reach, &ids, (change, cx.now)).await?;
-    let events: Vec<Event> = affected.iter().map(|key| event(cx, kind, key, reason)).collect();
+    let mut events: Vec<Event> = affected.iter().map(|key| event(cx, kind, key, reason)).collect();
+    for (detail, key) in events.iter_mut().filter_map(|event| event.detail.as_mut()).zip(affected) {
+        detail["before"] = serde_json::json!({ "state": shown(key.state) });
+        detail["after"] = serde_json::json!({ "state": shown(to) });
+    }
     cx.record(&tx, &events).await?;
     let keys = keys::reread_many(&*tx, &found).await?;
     tx.commit().await?;
     Ok(Changed { keys, errors })
+}
+
+/// How a state stands in the log.
+fn shown(state: KeyState) -> &'static str {
+    match state {
+        KeyState::Pending => "PENDING",
+        KeyState::Enabled => "ENABLED",
+        KeyState::Disabled => "DISABLED",
+        KeyState::Deleted => "DELETED",
+    }
 }
 
 /// The selected keys that are there, and an error for each that is not.

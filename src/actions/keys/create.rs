@@ -52,11 +52,12 @@ pub async fn create(cx: &Context, new: NewKey) -> Result<Created> {
     let roles = find_roles(&tx, new.roles.as_deref().unwrap_or_default()).await?;
     let scopes = find_scopes(&tx, new.scopes.as_deref().unwrap_or_default()).await?;
     let issue_secret = new.issue_secret;
+    let given = if new.roles.is_none() && new.scopes.is_some() { "scopes" } else { "roleIds" };
     let key = add(cx, &tx, &reach, row(cx, new, owner.account().id, inherits)).await?;
     keys::set_roles(&*tx, key.id, &roles).await?;
     keys::set_scopes(&*tx, key.id, &scopes).await?;
     let strength = keys::strength_of(&*tx, &[&key]).await?.remove(&key.id).unwrap_or_default();
-    must_hold(cx, &strength, "roleIds")?;
+    must_hold(cx, &strength, given)?;
     let secret = if issue_secret { Some(first_secret(cx, &tx, &key).await?) } else { None };
     let mut event = cx.change(ActivityKind::KeyCreated, key.id.into(), key.owner_id);
     event.detail = Some(serde_json::json!({ "after": snapshot(&tx, &key).await? }));
@@ -121,15 +122,20 @@ fn row(cx: &Context, new: NewKey, owner: AccountId, inherits_owner: bool) -> api
 
 async fn add(cx: &Context, tx: &Tx, reach: &Reach, row: api_key::Model) -> Result<Key> {
     let (owner, name) = (row.owner_id, row.name.clone());
-    if let Some(existing) = keys::find_by_name(&**tx, owner, &name).await? {
-        return Err(name_taken(&name, visible(cx, existing)).into());
-    }
+    check_name(cx, tx, owner, &name).await?;
     keys::add(&**tx, reach, row).await?.map_err(|keys::NameTaken| name_taken(&name, None).into())
 }
 
-/// The key that stands in the way is named to whoever could see it in a list.
-fn visible(cx: &Context, key: KeyId) -> Option<KeyId> {
-    cx.may(Action::ViewKeys).is_ok().then_some(key)
+/// No other key of the owner has the name. The one that stands in the way is named to whoever could see it in a list.
+pub(super) async fn check_name(cx: &Context, tx: &Tx, owner: AccountId, name: &str) -> Result<()> {
+    let Some(other) = keys::find_by_name(&**tx, owner, name).await? else {
+        return Ok(());
+    };
+    let visible = match cx.may(Action::ViewKeys) {
+        Ok(reach) => keys::find(&**tx, &reach, other).await?.map(|key| key.id),
+        Err(_) => None,
+    };
+    Err(name_taken(name, visible).into())
 }
 
 async fn first_secret(cx: &Context, tx: &Tx, key: &Key) -> Result<ClientSecret> {

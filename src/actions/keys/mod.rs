@@ -11,6 +11,7 @@ use entity::{AccountId, KeyId, key_secret, role, scope, settings};
 
 use crate::access::{Action, Scopes};
 use crate::context::Context;
+use crate::crypto::secret::is_client_id;
 use crate::error::{Result, UserError, UserErrorCode};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, keys, secrets};
@@ -52,6 +53,9 @@ pub async fn find(cx: &Context, id: KeyId) -> Result<Option<Key>> {
 
 pub async fn find_by_client_id(cx: &Context, client_id: &str) -> Result<Option<Key>> {
     let reach = cx.may(Action::ViewKeys)?;
+    if !is_client_id(client_id) {
+        return Ok(None);
+    }
     keys::find_by_client_id(cx.app.db.reader(), &reach, client_id).await
 }
 

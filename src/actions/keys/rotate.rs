@@ -47,7 +47,7 @@ pub async fn regenerate_secrets(
     let (found, mut errors) = select(&tx, &reach, selection).await?;
     let (keys, too_strong) = within_own_strength(cx, &tx, found).await?;
     errors.extend(too_strong);
-    let ends = ends_of_grace(cx, &keys, grace);
+    let ends = ends_of_grace(cx, &tx, &keys, grace).await?;
     let (issued, rows) = new_secrets(cx, keys, &ends)?;
     secrets::replace(&*tx, rows, &ends).await?;
     let ids: Vec<KeyId> = issued.iter().map(|issued| issued.key.id).collect();
@@ -85,11 +85,20 @@ async fn grace(tx: &Tx, asked: Option<i32>) -> Result<i32> {
     }
 }
 
-/// When the old secrets end; none has an entry without a grace period. An old secret never outlives its key.
-fn ends_of_grace(cx: &Context, keys: &[Key], seconds: i32) -> HashMap<KeyId, Timestamp> {
+/// Until when the old secret of each key that has one works too. It never outlives its key.
+async fn ends_of_grace(
+    cx: &Context,
+    tx: &Tx,
+    keys: &[Key],
+    seconds: i32,
+) -> Result<HashMap<KeyId, Timestamp>> {
+    if seconds == 0 {
+        return Ok(HashMap::new());
+    }
     let end = cx.now.plus_seconds(seconds.into());
-    let end_of = |key: &Key| (key.id, key.expires_at.map_or(end, |of_key| of_key.min(end)));
-    if seconds == 0 { HashMap::new() } else { keys.iter().map(end_of).collect() }
+    let old = secrets::of_keys(&**tx, &keys.iter().collect::<Vec<_>>(), cx.now).await?;
+    let with_one = keys.iter().filter(|key| old.contains_key(&key.id));
+    Ok(with_one.map(|key| (key.id, key.expires_at.map_or(end, |of_key| of_key.min(end)))).collect())
 }
 
 /// A secret for each key: for the caller, and as it is kept.

@@ -4,7 +4,7 @@ use entity::activity::ActivityKind;
 use entity::{KeyId, RoleId, Timestamp, api_key};
 use serde_json::{Map, Value};
 
-use super::create::{check_times, find_roles, find_scopes};
+use super::create::{check_name, check_times, find_roles, find_scopes};
 use super::{Key, must_hold, name_taken, snapshot};
 use crate::access::Action;
 use crate::context::Context;
@@ -44,6 +44,9 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
     let snapshot_before = snapshot(&tx, &before).await?;
 
     let after = apply(cx, &before, &changes, inherits(&tx, &before, &changes).await?);
+    if after.name != before.name {
+        check_name(cx, &tx, after.owner_id, &after.name).await?;
+    }
     match keys::replace(&*tx, &reach, &before, &after).await? {
         Ok(true) => {}
         Ok(false) => return Err(conflict(id).into()),
@@ -55,13 +58,22 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
     // Read without the reach: a change may make a key stronger than the one that made it, which is refused below.
     let after = keys::reread(&*tx, &before).await?;
     let held_after = keys::strength_of(&*tx, &[&after]).await?.remove(&id).unwrap_or_default();
-    must_hold(cx, &held_after.without(&held_before), "roleIds")?;
+    must_hold(cx, &held_after.without(&held_before), strengthened_by(&changes))?;
 
     let mut event = cx.change(ActivityKind::KeyUpdated, id.into(), after.owner_id);
     event.detail = Some(difference(snapshot_before, snapshot(&tx, &after).await?));
     cx.record(&tx, &[event]).await?;
     tx.commit().await?;
     Ok(after)
+}
+
+/// The input field through which a key can have become stronger.
+fn strengthened_by(changes: &KeyChanges) -> &'static str {
+    match (&changes.roles, &changes.scopes) {
+        (None, None) => "readOnly",
+        (None, Some(_)) => "scopes",
+        (Some(_), _) => "roleIds",
+    }
 }
 
 fn conflict(id: KeyId) -> UserError {
