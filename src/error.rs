@@ -17,9 +17,6 @@ pub enum Error {
     /// What the caller can correct.
     #[error("{}", .0.message)]
     Refused(Box<UserError>),
-    /// The caller's own limit is used up.
-    #[error("Too many requests: try again in {retry_after_seconds} s.")]
-    RateLimited { retry_after_seconds: u64 },
     /// The store does not answer; it is worth trying again.
     #[error("The server cannot reach its database: try again.")]
     Unavailable,

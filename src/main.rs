@@ -1,4 +1,4 @@
-//! The command `latchkey`: see `cli.rs`.
+//! The command `latchkey`: see `cli/`.
 
 use std::process::ExitCode;
 

@@ -198,7 +198,7 @@ mod tests {
     fn an_id_survives_the_round_trip() {
         let id = KeyId(Uuid::from_u128(0x0193_4b1c_0000_7000_8000_0000_0000_0001));
         let text = id.to_string();
-        assert_eq!(text, "PLACEHOLDER");
+        assert_eq!(text, "key_01jd5hr000e008000000000001");
         assert_eq!(text.parse(), Ok(id));
     }
 

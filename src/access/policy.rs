@@ -52,7 +52,10 @@ pub fn decide(action: Action, caller: &Caller) -> Result<Reach> {
 }
 
 fn rows(requirement: Requirement, machine: &Machine) -> Result<Rows> {
-    let own = || Rows::Own(OwnRows { account: machine.owner, no_stronger_than: machine.scopes.clone() });
+    let own = || {
+        let no_stronger_than = machine.scopes.clone();
+        Rows::Own(OwnRows { account: machine.owner, key: machine.key, no_stronger_than })
+    };
     match requirement {
         Requirement::Credential => Ok(own()),
         Requirement::SelfOr(scope) if machine.scopes.has(scope) => Ok(Rows::All),

@@ -1,6 +1,6 @@
 //! Permission as a value: what was granted, and which rows it covers.
 
-use entity::AccountId;
+use entity::{AccountId, KeyId};
 
 use super::{Action, Scopes};
 
@@ -23,6 +23,8 @@ pub enum Rows {
 #[derive(Clone, Debug)]
 pub struct OwnRows {
     pub account: AccountId,
+    /// The key that asks: it sees itself, whatever its token was narrowed to.
+    pub key: KeyId,
     /// Through a key, "own keys" are those that grant nothing beyond this.
     pub no_stronger_than: Scopes,
 }

@@ -7,8 +7,8 @@
 //! 5. From here on the client has proven who it is, and is told why it is refused.
 //! 6. The key's own limit.
 //! 7. Scopes and audience: never more than can be granted now.
-//! 8. The event goes to the log and the token is signed meanwhile; the answer waits for the commit, which fails if the
-//!    key or its owner was stopped since step 2.
+//! 8. The event goes to the log and the token is signed meanwhile; the answer waits for the commit. If the key or its
+//!    owner was stopped or its secret replaced since step 2, nothing is written, and the exchange begins anew.
 
 use entity::activity::{ActivityKind, Outcome};
 use entity::api_key::KeyState;
@@ -29,6 +29,9 @@ use crate::store::{credentials, scopes, settings as stored_settings};
 
 pub use crate::crypto::jwt::ES256;
 
+/// How often an exchange begins anew when its key is changed meanwhile.
+const ATTEMPTS: u32 = 3;
+
 /// What a client asks for.
 #[derive(Debug)]
 pub struct ExchangeRequest {
@@ -44,7 +47,7 @@ pub struct ExchangeRequest {
 #[derive(Debug)]
 pub struct IssuedToken {
     pub access_token: String,
-    pub expires_in_seconds: i32,
+    pub expires_in_seconds: i64,
     pub scopes: Scopes,
     pub spent: Spent,
 }
@@ -87,11 +90,19 @@ pub async fn exchange(
     request: &ExchangeRequest,
 ) -> Result<IssuedToken, ExchangeError> {
     let exchange = Exchange { app, origin, now: app.clock.now() };
-    let client = exchange.authenticate(request).await?;
-    match exchange.grant(&client, request).await {
-        Err(ExchangeError::Refused(refusal)) => Err(exchange.refuse(Some(&client), refusal).await),
-        result => result,
+    for _ in 0..ATTEMPTS {
+        let client = exchange.authenticate(request).await?;
+        match exchange.grant(&client, request).await {
+            Ok(Some(token)) => return Ok(token),
+            // The key was changed meanwhile: from the beginning, as it is now.
+            Ok(None) => {}
+            Err(ExchangeError::Refused(refusal)) => {
+                return Err(exchange.refuse(Some(&client), refusal).await);
+            }
+            Err(failed) => return Err(failed),
+        }
     }
+    Err(Error::Unavailable.into())
 }
 
 impl Exchange<'_> {
@@ -150,7 +161,11 @@ impl Exchange<'_> {
     }
 
     /// Steps 5 to 8.
-    async fn grant(&self, client: &Client, request: &ExchangeRequest) -> Result<IssuedToken, ExchangeError> {
+    async fn grant(
+        &self,
+        client: &Client,
+        request: &ExchangeRequest,
+    ) -> Result<Option<IssuedToken>, ExchangeError> {
         self.check_state(client)?;
         let db = self.app.db.reader();
         let settings = stored_settings::load(db).await?;
@@ -169,7 +184,7 @@ impl Exchange<'_> {
         let apis = scopes::apis(db).await?;
         let grant = narrow(&self.app.issuer, &apis, &grantable, request)
             .map_err(|(outcome, description)| refused(outcome, description))?;
-        self.issue(client, grant, (token_lifetime(client, &settings), spent)).await
+        Ok(self.issue(client, grant, (token_lifetime(client, &settings, self.now), spent)).await?)
     }
 
     /// Step 5.
@@ -190,13 +205,13 @@ impl Exchange<'_> {
         }
     }
 
-    /// Step 8.
+    /// Step 8; nothing if the key was changed since step 2.
     async fn issue(
         &self,
         client: &Client,
         grant: Grant,
-        (lifetime, spent): (i32, Spent),
-    ) -> Result<IssuedToken, ExchangeError> {
+        (lifetime, spent): (i64, Spent),
+    ) -> Result<Option<IssuedToken>> {
         let claims = Claims {
             iss: self.app.issuer.clone(),
             sub: owner_id(client).to_string(),
@@ -204,7 +219,7 @@ impl Exchange<'_> {
             client_id: client.key.client_id.clone(),
             scope: grant.scopes.to_string(),
             iat: self.now.seconds(),
-            exp: self.now.seconds() + i64::from(lifetime),
+            exp: self.now.seconds() + lifetime,
             jti: crate::entropy::id(&*self.app.entropy, self.now).simple().to_string(),
             generation: client.generation(),
         };
@@ -214,19 +229,12 @@ impl Exchange<'_> {
         event.only_at_generation = Some(claims.generation);
         let receipt = self.app.journal.submit(event)?;
         let access_token = self.app.keys.ring.signer.sign(&claims).map_err(Error::internal)?;
-        match receipt.wait().await? {
+        Ok(match receipt.wait().await? {
             Written::Committed => {
-                Ok(IssuedToken { access_token, expires_in_seconds: lifetime, scopes: grant.scopes, spent })
+                Some(IssuedToken { access_token, expires_in_seconds: lifetime, scopes: grant.scopes, spent })
             }
-            Written::Overtaken => {
-                let description = "This API key was changed while it was used: try again.";
-                Err(ExchangeError::Refused(Refusal {
-                    outcome: Outcome::Disabled,
-                    description,
-                    spent: Some(spent),
-                }))
-            }
-        }
+            Written::Overtaken => None,
+        })
     }
 
     /// Writes the refusal into the log before it is answered.
@@ -256,9 +264,11 @@ fn owner_id(client: &Client) -> GlobalId {
     }
 }
 
-fn token_lifetime(client: &Client, settings: &settings::Model) -> i32 {
+/// In seconds: what the key asks for, within what the settings allow, and never beyond the key's own end.
+fn token_lifetime(client: &Client, settings: &settings::Model, now: Timestamp) -> i64 {
     let wanted = client.key.token_lifetime_seconds.unwrap_or(settings.default_token_lifetime_seconds);
-    wanted.min(settings.max_token_lifetime_seconds)
+    let lifetime = i64::from(wanted.min(settings.max_token_lifetime_seconds));
+    client.key.expires_at.map_or(lifetime, |end| lifetime.min(end.seconds() - now.seconds()))
 }
 
 /// What a token will say: scopes, and for whom it is.

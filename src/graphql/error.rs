@@ -30,7 +30,6 @@ pub(super) fn field_error(error: impl Into<Arc<Error>>) -> async_graphql::Error 
             values
                 .set("requiredScopes", required.iter().map(|scope| Value::from(*scope)).collect::<Vec<_>>());
         }
-        Error::RateLimited { retry_after_seconds } => values.set("retryAfter", *retry_after_seconds),
         Error::Refused(refused) => {
             values.set("field", refused.field.iter().map(|name| Value::from(*name)).collect::<Vec<_>>());
         }
@@ -49,7 +48,6 @@ fn error_code(error: &Error) -> &'static str {
         Error::Denied { .. } => code::FORBIDDEN,
         Error::ReadOnly => code::READ_ONLY,
         Error::Refused(_) => code::BAD_USER_INPUT,
-        Error::RateLimited { .. } => code::RATE_LIMITED,
         Error::Unavailable => code::UNAVAILABLE,
         Error::Internal(_) => code::INTERNAL,
     }
@@ -73,11 +71,7 @@ pub(super) fn finish(error: &mut ServerError, fallback: &'static str, request_id
             Error::Unavailable => {
                 tracing::warn!(request_id, path = ?error.path, "the database did not answer");
             }
-            Error::Unauthenticated
-            | Error::Denied { .. }
-            | Error::ReadOnly
-            | Error::Refused(_)
-            | Error::RateLimited { .. } => {}
+            Error::Unauthenticated | Error::Denied { .. } | Error::ReadOnly | Error::Refused(_) => {}
         }
     }
     let extensions = error.extensions.get_or_insert_default();

@@ -1,12 +1,16 @@
 //! Between validation and execution: the depth and the cost of an operation are known, and nothing has run yet.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextValidation};
-use async_graphql::{Response, ServerError, ValidationResult};
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, NextValidation, ResolveInfo,
+};
+use async_graphql::indexmap::IndexMap;
+use async_graphql::{Response, ServerError, ServerResult, ValidationResult, Value};
 
 use super::error::{code, request_error};
+use super::shape::{is_lost, lost};
 use crate::context::Context;
 use crate::limits::Spent;
 
@@ -18,7 +22,7 @@ pub(super) struct MaxDepth(pub usize);
 
 /// How far a request came.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<(AtomicBool, OnceLock<Spent>)>);
+pub(super) struct Progress(Arc<(AtomicBool, OnceLock<Spent>, Mutex<Vec<ServerError>>)>);
 
 impl Progress {
     pub(super) fn executed(&self) -> bool {
@@ -27,6 +31,15 @@ impl Progress {
 
     pub(super) fn spent(&self) -> Option<Spent> {
         self.0.1.get().copied()
+    }
+
+    /// What went wrong in fields.
+    pub(super) fn take_errors(&self) -> Vec<ServerError> {
+        std::mem::take(&mut *self.0.2.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add_error(&self, error: ServerError) {
+        self.0.2.lock().unwrap_or_else(PoisonError::into_inner).push(error);
     }
 }
 
@@ -61,6 +74,30 @@ impl Extension for Gate {
             progress.0.0.store(true, Ordering::Release);
         }
         next.run(ctx, name).await
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
+        let nullable = !info.return_type.ends_with('!');
+        let value = match (next.run(ctx, info).await, ctx.data_opt::<Progress>()) {
+            // A union of which no fragment matched: the library says null, where the specification says {}.
+            (Ok(None | Some(Value::Null)), _) if !nullable => Value::Object(IndexMap::new()),
+            (Ok(value), _) => value.unwrap_or_default(),
+            (Err(error), Some(progress)) => {
+                progress.add_error(error);
+                lost()
+            }
+            (Err(error), None) => return Err(error),
+        };
+        Ok(Some(match (is_lost(&value), nullable) {
+            (false, _) => value,
+            (true, true) => Value::Null,
+            (true, false) => lost(),
+        }))
     }
 }
 

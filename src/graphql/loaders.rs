@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{AccountId, ApiId, KeyId, RoleId, api, key_secret, role, scope, settings};
 
+use super::batches::Waiting;
 use super::error::field_error;
 use crate::actions::accounts::Owner;
 use crate::actions::keys::Key;
@@ -20,8 +22,9 @@ pub(super) type Loaders = DataLoader<Batches>;
 /// What loaders fetch with.
 pub(super) struct Batches(Context);
 
-pub(super) fn loaders(cx: Context) -> Loaders {
-    DataLoader::new(Batches(cx), tokio::spawn)
+pub(super) fn loaders(cx: Context, waiting: &Waiting) -> Loaders {
+    let waiting = waiting.clone();
+    DataLoader::new(Batches(cx), move |batch| waiting.add(batch)).delay(Duration::ZERO)
 }
 
 /// Loads one value through the loader of its key's type.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod activity;
+mod batches;
 mod document;
 mod error;
 mod gate;
@@ -13,6 +14,7 @@ mod page;
 mod roles;
 mod scalars;
 mod scopes;
+mod shape;
 mod viewer;
 
 use async_graphql::parser::parse_query;
@@ -21,9 +23,11 @@ use async_graphql::{
 };
 use serde::Serialize;
 
+use batches::Waiting;
 pub use error::code;
 use error::{finish, request_error};
 use gate::{Gate, MaxDepth, Progress};
+use shape::{Shape, is_lost};
 
 use crate::context::Context;
 use crate::limits::Spent;
@@ -91,16 +95,24 @@ impl Schema {
     pub async fn execute(&self, cx: Context, operation: Operation) -> Executed {
         let progress = Progress::default();
         let request_id = cx.origin.request_id.clone();
-        let response = match prepare(&cx, operation) {
-            Ok(request) => {
-                let loaders = loaders::loaders(cx.clone());
-                self.0.execute(request.data(cx).data(loaders).data(progress.clone())).await
+        let mut response = match prepare(&cx, operation) {
+            Ok((request, shape)) => {
+                let waiting = Waiting::default();
+                let loaders = loaders::loaders(cx.clone(), &waiting);
+                let request = request.data(cx).data(loaders).data(progress.clone());
+                let mut response = waiting.drive(self.0.execute(request)).await;
+                shape.arrange(&mut response.data);
+                if is_lost(&response.data) {
+                    response.data = Value::Null;
+                }
+                response
             }
             Err(error) => async_graphql::Response::from_errors(vec![error]),
         };
         let executed = progress.executed();
         let fallback = if executed { code::BAD_USER_INPUT } else { code::GRAPHQL_VALIDATION_FAILED };
-        let mut errors = response.errors;
+        let mut errors = std::mem::take(&mut response.errors);
+        errors.extend(progress.take_errors());
         for error in &mut errors {
             finish(error, fallback, request_id.as_deref());
         }
@@ -127,7 +139,7 @@ fn code_of(error: &ServerError) -> Option<String> {
 }
 
 /// Parses the document and refuses what is too much, or not for this caller, before anything runs.
-fn prepare(cx: &Context, operation: Operation) -> Result<Request, ServerError> {
+fn prepare(cx: &Context, operation: Operation) -> Result<(Request, Shape), ServerError> {
     document::check_length(&operation.query)?;
     let parsed = parse_query(&operation.query).map_err(|error| {
         let mut error = ServerError::from(error);
@@ -148,8 +160,10 @@ fn prepare(cx: &Context, operation: Operation) -> Result<Request, ServerError> {
     if let Some(name) = name {
         request = request.operation_name(name);
     }
+    let mut shape = Shape::default();
+    shape.add(&parsed, &wanted.selection_set.node);
     request.set_parsed_query(parsed);
-    Ok(request)
+    Ok((request, shape))
 }
 
 /// The request that a resolver runs for.

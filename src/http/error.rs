@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
+use super::headers::no_store;
 use crate::context::Origin;
 
 /// A problem with its status, code and sentence.
@@ -23,7 +24,10 @@ pub(super) fn problem(status: StatusCode, code: &str, detail: &str, request_id: 
         "requestId": request_id,
     });
     let mut response = (status, Json(body)).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    // 404 and 405 may be cached otherwise (RFC 9110, section 15.1), and bear this request's id.
+    no_store(headers);
     response
 }
 

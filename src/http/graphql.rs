@@ -135,11 +135,7 @@ async fn caller(state: &AppState, headers: &HeaderMap) -> Result<Caller, Refused
             tracing::error!(%cause, "a token could not be checked");
             Refused::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, error.to_string())
         }
-        Error::Unauthenticated
-        | Error::Denied { .. }
-        | Error::ReadOnly
-        | Error::Refused(_)
-        | Error::RateLimited { .. } => {
+        Error::Unauthenticated | Error::Denied { .. } | Error::ReadOnly | Error::Refused(_) => {
             unauthorized("The access token is not valid (any more): exchange for a new one.")
         }
     })

@@ -66,8 +66,8 @@ pub fn shown(outcome: Outcome) -> Shown {
 /// The reference of all outcomes and codes.
 pub fn reference() -> String {
     let mut page = String::from(
-        "# Outcomes and errors\n\nGenerated. The activity log knows how every exchange ended; the client is told what it \
-         may know. An unknown client and a wrong secret look the same from outside.\n\n\
+        "# Outcomes and errors\n\nGenerated. The activity log knows how every exchange ended (but for those refused \
+         because their network had presented too many wrong credentials); the client is told what it may know. An unknown client and a wrong secret look the same from outside.\n\n\
          | outcome in the log | `error` of the token endpoint | status | `extensions.code` in GraphQL | when |\n\
          | --- | --- | --- | --- | --- |\n",
     );
@@ -90,6 +90,7 @@ Further errors of the token endpoint, which are not logged because no client was
 | --- | --- | --- |
 | `invalid_request` | 400 | A parameter is missing, repeated or malformed, or two ways to authenticate were used. |
 | `invalid_request` | 413 | The body is longer than 8 KiB. |
+| `invalid_scope` | 400 | The scope is not a list of names with single spaces between. |
 | `unsupported_grant_type` | 400 | `grant_type` is not `client_credentials`. |
 | `invalid_client` | 401 | No credentials, or an `Authorization` header that is not Basic. |
 | `temporarily_unavailable` | 503 | The database does not answer; Retry-After says when to try again. |
@@ -102,11 +103,11 @@ Codes of GraphQL errors (`extensions.code`), beside those above:
 | `UNAUTHENTICATED` | 401 | No access token, or one that is not valid (any more). |
 | `FORBIDDEN` | 200 | A scope is missing; `requiredScopes` names those of which one would do. |
 | `READ_ONLY` | 403 | A mutation with a read-only API key. |
-| `BAD_USER_INPUT` | 200 | An argument or variable is not allowed; the message says what is. |
-| `COST_LIMIT_EXCEEDED` | 400 | The document is too long, too deep, too broad or too dear. |
+| `BAD_USER_INPUT` | 200; 400, 406, 415 before anything is parsed | An argument, a variable or the request itself is not allowed; the message says what is. |
+| `COST_LIMIT_EXCEEDED` | 400; 413 for a body over 256 KiB | The document is too long, too deep, too broad or too dear. |
 | `GRAPHQL_PARSE_FAILED` | 400 | The document is not GraphQL. |
 | `GRAPHQL_VALIDATION_FAILED` | 400 | The document does not fit the schema. |
 | `RATE_LIMITED` | 429 | The limit of the API key is reached; `retryAfter` is in seconds. |
-| `UNAVAILABLE` | 200 | The database does not answer; try again. |
-| `INTERNAL` | 200 | A defect; the log has the details under `requestId`. |
+| `UNAVAILABLE` | 200; 503 when the token could not be checked | The database does not answer; try again. |
+| `INTERNAL` | 200; 500 when the token could not be checked | A defect; the log has the details under `requestId`. |
 ";

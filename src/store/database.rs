@@ -2,20 +2,21 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
 
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result, UserError};
 
 const READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
+const POSTGRES_READERS: u32 = 8;
+const POSTGRES_WRITERS: u32 = 8;
 /// No caller waits longer than this for a connection, or for another process that writes.
 const WAIT: Duration = Duration::from_secs(2);
 /// Any number that other users of a PostgreSQL server are unlikely to lock.
@@ -25,8 +26,8 @@ const SCHEMA_LOCK: i64 = 0x6c61_7463_686b_6579;
 #[derive(Debug)]
 pub struct Database {
     readers: DatabaseConnection,
-    writer: DatabaseConnection,
-    journal: DatabaseConnection,
+    writer: Arc<Line>,
+    journal: Arc<Line>,
     /// SQLite lets one connection write at a time: the journal and changes take turns here, in the order they came,
     /// instead of meeting the database's own lock, which is not fair.
     turns: Option<Arc<Mutex<()>>>,
@@ -39,24 +40,22 @@ impl Database {
         let statements = Arc::new(AtomicU64::new(0));
         match url {
             DatabaseUrl::Sqlite(path) => {
-                let open = |most, read_only| connect(sqlite(path, most, read_only), &statements);
                 // The writer comes first: it makes the file, and readers cannot.
-                let writer = open(1, false).await?;
+                let writer = Line::open(sqlite(path, 1, false), &statements).await?;
                 Ok(Self {
-                    journal: open(1, false).await?,
-                    readers: open(READERS, true).await?,
+                    journal: Line::open(sqlite(path, 1, false), &statements).await?,
+                    readers: connect(sqlite(path, READERS, true), &statements).await?,
                     writer,
                     turns: Some(Arc::default()),
                     statements,
                 })
             }
             DatabaseUrl::Postgres(address) => {
-                let open = |most| connect(postgres(address, most), &statements);
-                let shared = open(POSTGRES_CONNECTIONS).await?;
+                // Whoever reads what it has just changed must not wait for others that wait to change something.
                 Ok(Self {
-                    journal: open(1).await?,
-                    readers: shared.clone(),
-                    writer: shared,
+                    journal: Line::open(postgres(address, 1), &statements).await?,
+                    readers: connect(postgres(address, POSTGRES_READERS), &statements).await?,
+                    writer: Line::open(postgres(address, POSTGRES_WRITERS), &statements).await?,
                     turns: None,
                     statements,
                 })
@@ -88,16 +87,15 @@ impl Database {
         Ok(tx)
     }
 
-    async fn begin_on(&self, connection: &DatabaseConnection) -> Result<Tx> {
+    async fn begin_on(&self, line: &Arc<Line>) -> Result<Tx> {
         let turn = match &self.turns {
-            Some(turns) => Some(Arc::clone(turns).lock_owned().await),
+            Some(turns) => {
+                let turn = tokio::time::timeout(WAIT, Arc::clone(turns).lock_owned());
+                Some(turn.await.map_err(|_| Error::Unavailable)?)
+            }
             None => None,
         };
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        Ok(Tx { inner: connection.begin_with_options(options).await?, turn })
+        Ok(Tx { inner: Some(line.begin().await?), line: Arc::clone(line), turn })
     }
 
     /// How many statements were sent so far.
@@ -107,7 +105,8 @@ impl Database {
 
     /// Closes all connections after what they are doing.
     pub async fn close(&self) {
-        for connection in [&self.readers, &self.journal, &self.writer] {
+        let (journal, writer) = (self.journal.connection.read().await, self.writer.connection.read().await);
+        for connection in [&self.readers, &*journal, &*writer] {
             if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(%error, "a database connection did not close cleanly");
             }
@@ -115,26 +114,90 @@ impl Database {
     }
 }
 
+/// A connection (on PostgreSQL: a pool) for transactions, which is replaced when one did not end cleanly. The driver
+/// counts open transactions itself and loses count when SQLite has rolled back on its own, as it does on a full disk:
+/// every later transaction would then only seem to commit.
+#[derive(Debug)]
+struct Line {
+    options: ConnectOptions,
+    statements: Arc<AtomicU64>,
+    connection: RwLock<DatabaseConnection>,
+    broken: AtomicBool,
+}
+
+impl Line {
+    async fn open(options: ConnectOptions, statements: &Arc<AtomicU64>) -> Result<Arc<Self>, DbErr> {
+        let connection = connect(options.clone(), statements).await?;
+        let (connection, broken) = (RwLock::new(connection), AtomicBool::new(false));
+        Ok(Arc::new(Self { options, statements: Arc::clone(statements), connection, broken }))
+    }
+
+    async fn begin(&self) -> Result<DatabaseTransaction> {
+        if self.broken.load(Ordering::Acquire) {
+            self.renew().await?;
+        }
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.connection.read().await.begin_with_options(options).await?)
+    }
+
+    async fn renew(&self) -> Result<()> {
+        let fresh = connect(self.options.clone(), &self.statements).await?;
+        let old = std::mem::replace(&mut *self.connection.write().await, fresh);
+        self.broken.store(false, Ordering::Release);
+        tracing::warn!("the connection that writes was replaced, because a transaction did not end cleanly");
+        Ok(old.close().await?)
+    }
+
+    /// Notes how a transaction ended. A pool on PostgreSQL drops a connection that failed by itself.
+    fn ended(&self, result: &Result<(), DbErr>, sqlite: bool) {
+        if result.is_err() && sqlite {
+            self.broken.store(true, Ordering::Release);
+        }
+    }
+}
+
 /// A transaction that changes something; dropped without a commit, it changes nothing.
 #[derive(Debug)]
 pub struct Tx {
-    inner: DatabaseTransaction,
+    /// Taken by the commit or the drop.
+    inner: Option<DatabaseTransaction>,
+    line: Arc<Line>,
     turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Tx {
-    pub async fn commit(self) -> Result<()> {
-        self.inner.commit().await?;
-        drop(self.turn);
-        Ok(())
+    pub async fn commit(mut self) -> Result<()> {
+        let Some(inner) = self.inner.take() else { return Ok(()) };
+        let result = inner.commit().await;
+        self.line.ended(&result, self.turn.is_some());
+        Ok(result?)
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        let (Some(inner), line, turn) = (self.inner.take(), Arc::clone(&self.line), self.turn.take()) else {
+            return;
+        };
+        // The turn ends when the roll-back has, not before.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { line.ended(&inner.rollback().await, turn.is_some()) });
+        }
     }
 }
 
 impl Deref for Tx {
     type Target = DatabaseTransaction;
 
+    #[expect(
+        clippy::expect_used,
+        reason = "only the commit and the drop take it, and both end the transaction"
+    )]
     fn deref(&self) -> &Self::Target {
-        &self.inner
+        self.inner.as_ref().expect("an open transaction")
     }
 }
 
@@ -222,5 +285,73 @@ fn is_unavailable(error: &sea_orm::SqlxError) -> bool {
             })
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fills the table until SQLite, which may use no further page, says that the disk is full. The limit goes with the
+    /// connection, as a full disk does not: that it works again shows that the connection is another one.
+    async fn fill(db: &Database) -> Error {
+        let tx = db.begin().await.unwrap();
+        tx.execute_unprepared("PRAGMA max_page_count = 8").await.unwrap();
+        tx.commit().await.unwrap();
+        loop {
+            let tx = db.begin().await.unwrap();
+            let insert = tx.execute_unprepared("INSERT INTO filled VALUES (zeroblob(2000))").await;
+            let result = match insert {
+                Ok(_) => tx.commit().await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = result {
+                return error;
+            }
+        }
+    }
+
+    async fn rows(db: &Database) -> u64 {
+        use sea_orm::Statement;
+        let count = Statement::from_string(sea_orm::DbBackend::Sqlite, "SELECT count(*) FROM filled");
+        let row = db.reader().query_one_raw(count).await.unwrap().unwrap();
+        u64::try_from(row.try_get_by_index::<i64>(0).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn after_a_full_disk_what_seems_committed_is_committed() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = Database::connect(&DatabaseUrl::Sqlite(directory.path().join("test.db"))).await.unwrap();
+        let tx = db.begin().await.unwrap();
+        tx.execute_unprepared("CREATE TABLE filled (content BLOB)").await.unwrap();
+        tx.commit().await.unwrap();
+        for _ in 0..3 {
+            assert!(matches!(fill(&db).await, Error::Unavailable));
+            let before = rows(&db).await;
+            let tx = db.begin().await.unwrap();
+            tx.execute_unprepared("INSERT INTO filled VALUES (zeroblob(20000))").await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(rows(&db).await, before + 1);
+            let tx = db.begin().await.unwrap();
+            tx.execute_unprepared("DELETE FROM filled").await.unwrap();
+            tx.execute_unprepared("INSERT INTO filled VALUES (1)").await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dropped_transaction_changes_nothing_and_the_next_one_waits_for_its_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = Database::connect(&DatabaseUrl::Sqlite(directory.path().join("test.db"))).await.unwrap();
+        let tx = db.begin().await.unwrap();
+        tx.execute_unprepared("CREATE TABLE filled (content BLOB)").await.unwrap();
+        tx.commit().await.unwrap();
+        for _ in 0..100 {
+            let tx = db.begin().await.unwrap();
+            tx.execute_unprepared("INSERT INTO filled VALUES (1)").await.unwrap();
+            drop(tx);
+        }
+        assert_eq!(rows(&db).await, 0);
+        db.close().await;
     }
 }

@@ -112,9 +112,13 @@ where
 fn keys_within(reach: &Reach) -> Condition {
     match reach.rows() {
         Rows::All => Condition::all(),
-        Rows::Own(own) => Condition::all()
-            .add(api_key::Column::OwnerId.eq(own.account))
-            .add(Expr::exists(grants_beyond(&own.no_stronger_than)).not()),
+        Rows::Own(own) => {
+            let itself = (!reach.action().changes()).then(|| api_key::Column::Id.eq(own.key));
+            let weaker = Condition::any()
+                .add(Expr::exists(grants_beyond(&own.no_stronger_than)).not())
+                .add_option(itself);
+            Condition::all().add(api_key::Column::OwnerId.eq(own.account)).add(weaker)
+        }
     }
 }
 

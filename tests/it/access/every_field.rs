@@ -1,0 +1,224 @@
+//! The authorization matrix, tried from outside: every root field of the schema and every route, as each kind of caller.
+//! The lists come from the schema and from the router, so that what is added without a row here fails.
+
+use std::collections::BTreeSet;
+
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
+use latchkey::graphql::Schema;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::keys::Person;
+use crate::harness::{Account, Answer, Caller, Grants, Key, Server};
+
+/// A root field, what is asked of it, and the question. `$key` is a key of the owner's, `$owner` the owner, `$role` and
+/// `$scope` are built in, `$name` is free.
+const FIELDS: &[(&str, &str, &str)] = &[
+    ("viewer", "", "query { viewer { scopes } }"),
+    ("node", "a key", "query ($key: ID!) { node(id: $key) { id } }"),
+    ("node", "a user", "query ($owner: ID!) { node(id: $owner) { id } }"),
+    ("node", "a role", "query ($role: ID!) { node(id: $role) { id } }"),
+    ("node", "a scope", "query ($scope: ID!) { node(id: $scope) { id } }"),
+    ("apiKey", "by id", "query ($key: ID!) { apiKey(by: { id: $key }) { id } }"),
+    ("apiKey", "by client id", "query ($clientId: String!) { apiKey(by: { clientId: $clientId }) { id } }"),
+    ("apiKeys", "that one", "query ($key: ID!) { apiKeys(filter: { ids: [$key] }) { nodes { id } } }"),
+    (
+        "apiKeys",
+        "the owner's",
+        "query ($owner: ID!) { apiKeys(filter: { ownerIds: [$owner] }) { nodes { id } } }",
+    ),
+    ("roles", "", "query { roles { nodes { id } } }"),
+    ("scopes", "", "query { scopes { nodes { id } } }"),
+    (
+        "activity",
+        "the key's",
+        "query ($key: ID!) { activity(filter: { apiKeyIds: [$key] }) { nodes { id } } }",
+    ),
+    (
+        "createApiKey",
+        "for oneself",
+        "mutation ($name: String!) { createApiKey(input: { name: $name, scopes: [\"keys:read\"] }) { userErrors { code } } }",
+    ),
+    (
+        "createApiKey",
+        "for the owner",
+        "mutation ($name: String!, $owner: ID!) { createApiKey(input: { name: $name, ownerId: $owner }) { userErrors { code } } }",
+    ),
+    (
+        "updateApiKey",
+        "",
+        "mutation ($key: ID!) { updateApiKey(input: { id: $key, description: \"x\" }) { userErrors { code } } }",
+    ),
+    (
+        "regenerateSecrets",
+        "",
+        "mutation ($key: ID!) { regenerateSecrets(input: { selection: { ids: [$key] } }) { userErrors { code } } }",
+    ),
+    (
+        "enableApiKeys",
+        "",
+        "mutation ($key: ID!) { enableApiKeys(input: { selection: { ids: [$key] } }) { userErrors { code } } }",
+    ),
+    (
+        "disableApiKeys",
+        "",
+        "mutation ($key: ID!) { disableApiKeys(input: { selection: { ids: [$key] } }) { userErrors { code } } }",
+    ),
+    (
+        "deleteApiKeys",
+        "",
+        "mutation ($key: ID!) { deleteApiKeys(input: { selection: { ids: [$key] } }) { userErrors { code } } }",
+    ),
+];
+
+/// A route and the method that it answers to.
+const ROUTES: &[(Method, &str)] = &[
+    (Method::POST, "/oauth/token"),
+    (Method::POST, "/api/v2/authenticate"),
+    (Method::GET, "/.well-known/oauth-authorization-server"),
+    (Method::GET, "/.well-known/openid-configuration"),
+    (Method::GET, "/.well-known/oauth-protected-resource"),
+    (Method::GET, "/.well-known/jwks.json"),
+    (Method::POST, "/graphql"),
+    (Method::GET, "/healthz"),
+    (Method::GET, "/readyz"),
+    (Method::GET, "/"),
+];
+
+#[tokio::test]
+async fn every_root_field_as_every_caller() {
+    let server = Server::start().await;
+    let owner = server.person("owner@example.com", &["member"]).await;
+    let callers = callers(&server, &owner).await;
+    let mut table = format!("{:<34}", "");
+    for (name, _) in &callers {
+        table += &format!(" {name:<22}");
+    }
+    for (field, about, query) in FIELDS {
+        table = format!("{}\n{:<34}", table.trim_end(), format!("{field} {about}"));
+        for (n, (name, caller)) in callers.iter().enumerate() {
+            let victim =
+                server.generous_key(&owner.account, &format!("{field} {about} {n}"), Grants::Inherit).await;
+            let variables =
+                variables(&server, &victim, &owner.account, &format!("{field} {about} of {name}")).await;
+            table += &format!(" {:<22}", outcome(&caller.graphql_with(query, variables).await, field));
+        }
+    }
+    insta::assert_snapshot!(table.trim_end());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_route_as_nobody_and_with_a_token() {
+    let server = Server::start().await;
+    let owner = server.person("owner@example.com", &["member"]).await;
+    let guest = server.guest();
+    let stale = server.bearer("nonsense");
+    let mut table = format!("{:<46} {:<7} {:<11} token\n", "", "nobody", "wrong token");
+    for (method, path) in ROUTES {
+        table += &format!("{:<46}", format!("{method} {path}"));
+        for (caller, width) in [(&guest, 7), (&stale, 11), (&owner.caller, 0)] {
+            let request = server.http.request(method.clone(), format!("{}{path}", server.url));
+            let request = if *method == Method::POST {
+                request.json(&json!({ "query": "{ __typename }" }))
+            } else {
+                request
+            };
+            table += &format!(" {:<width$}", caller.send(request).await.status.as_u16());
+        }
+        table = format!("{}\n", table.trim_end());
+    }
+    insta::assert_snapshot!(table);
+    server.stop().await;
+}
+
+#[test]
+fn every_root_field_has_a_row() {
+    let known: BTreeSet<String> = FIELDS.iter().map(|(field, ..)| (*field).to_owned()).collect();
+    assert_eq!(root_fields(&Schema::build().sdl()), known, "give each root field a row in FIELDS");
+}
+
+#[test]
+fn every_route_has_a_row() {
+    let routes: BTreeSet<&str> = latchkey::http::routes().into_iter().map(|(path, _)| path).collect();
+    let known: BTreeSet<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
+    assert_eq!(routes, known, "give each route a row in ROUTES");
+}
+
+#[test]
+fn root_fields_are_found_in_queries_mutations_and_subscriptions() {
+    let sdl =
+        "type Query { a: Int } type Mutation { b: Int } type Subscription { c: Int } type Other { d: Int }";
+    assert_eq!(root_fields(sdl).into_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
+}
+
+fn root_fields(sdl: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for definition in parse_schema(sdl).unwrap().definitions {
+        let TypeSystemDefinition::Type(definition) = definition else {
+            continue;
+        };
+        let root = matches!(definition.node.name.node.as_str(), "Query" | "Mutation" | "Subscription");
+        if let TypeKind::Object(object) = definition.node.kind
+            && root
+        {
+            found.extend(object.fields.iter().map(|field| field.node.name.node.to_string()));
+        }
+    }
+    found
+}
+
+async fn callers(server: &Server, owner: &Person) -> Vec<(&'static str, Caller)> {
+    let bot = server.service_account("asker").await;
+    let asker = server.generous_key(&bot, "asker", Grants::Scopes(&["tokens:introspect"])).await;
+    let stranger = server.person("stranger@example.com", &["member"]).await;
+    let root = server.user("root@example.com", &["admin"]).await;
+    let most = Some(latchkey::values::Quota { requests: 10_000_000, per_seconds: 1 });
+    let admin = server.generous_key(&root, "admin", Grants::Roles(&["admin"])).await;
+    let reader = server
+        .key_with(&root, "read-only admin", Grants::Roles(&["admin"]), |new| {
+            (new.read_only, new.token_limit, new.call_limit) = (true, most, most);
+        })
+        .await;
+    vec![
+        ("nobody", server.guest()),
+        ("without grants", server.sign_in(&asker).await),
+        ("a stranger", stranger.caller),
+        ("the owner", owner.caller.clone()),
+        ("an administrator", server.sign_in(&admin).await),
+        ("a read-only admin", server.sign_in(&reader).await),
+    ]
+}
+
+async fn variables(server: &Server, victim: &Key, owner: &Account, name: &str) -> Value {
+    let scope = latchkey::actions::scopes::ScopeFilter::default();
+    let first = latchkey::actions::page::PageRequest { limit: 1, backward: false, after: None, before: None };
+    let scopes = latchkey::actions::scopes::list(&server.operator(), &scope, &first).await.unwrap().unwrap();
+    json!({
+        "key": victim.id,
+        "clientId": victim.client_id,
+        "owner": owner.public_id,
+        "role": server.role("member").await,
+        "scope": scopes.rows[0].1.id.to_string(),
+        "name": name,
+    })
+}
+
+/// What a caller is told: a word for the field, or the code of the error.
+fn outcome(answer: &Answer, field: &str) -> String {
+    let body = answer.json();
+    if body.get("errors").is_some() {
+        assert!(body["data"][field].is_null(), "an error comes with no data of the field: {body:#}");
+        return answer.code();
+    }
+    let value = &body["data"][field];
+    let mistakes = value["userErrors"].as_array().into_iter().flatten();
+    let mistakes: Vec<&str> = mistakes.map(|error| error["code"].as_str().unwrap()).collect();
+    match value {
+        Value::Null => "NULL".to_owned(),
+        value if value["nodes"] == json!([]) => "EMPTY".to_owned(),
+        _ if mistakes.is_empty() => "OK".to_owned(),
+        _ => mistakes.join(" "),
+    }
+}

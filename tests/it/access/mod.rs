@@ -1,0 +1,4 @@
+//! Who may do what, tried from outside.
+
+mod every_field;
+mod takeover;

@@ -1,0 +1,306 @@
+//! Errors say what the caller can use: a code, a sentence, the request's id; and nothing of the inside.
+
+use sea_orm::ConnectionTrait as _;
+use serde_json::{Value, json};
+
+use crate::harness::keys::Person;
+use crate::harness::{Answer, Server};
+
+async fn started() -> (Server, Person) {
+    let server = Server::start().await;
+    let ada = server.person("ada@example.com", &["member"]).await;
+    (server, ada)
+}
+
+/// The answer's errors, with the ids of the request left out after they have been compared with the header.
+fn errors(answer: &Answer) -> Value {
+    let mut body = answer.json();
+    // Fields fail side by side: their errors come in any order.
+    body["errors"].as_array_mut().unwrap().sort_by_key(|error| error["locations"].to_string());
+    for error in body["errors"].as_array_mut().unwrap() {
+        let id = error["extensions"].as_object_mut().unwrap().remove("requestId");
+        assert_eq!(id.unwrap(), answer.header("x-request-id"));
+    }
+    body["errors"].take()
+}
+
+impl Server {
+    /// Breaks the database for whatever reads this table.
+    async fn break_table(&self, table: &str) {
+        let tx = self.app.db.begin().await.unwrap();
+        tx.execute_unprepared(&format!("ALTER TABLE {table} RENAME TO {table}_gone")).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_failure_inside_shows_the_id_of_the_request_and_nothing_of_the_inside() {
+    let (server, ada) = started().await;
+    server.break_table("roles").await;
+    let answer = ada.caller.graphql("{ roles { nodes { name } } viewer { owner { __typename } } }").await;
+    let body = answer.json();
+    assert_eq!(answer.status, 200);
+    assert_eq!(body["data"]["roles"], Value::Null);
+    assert_eq!(body["data"]["viewer"]["owner"]["__typename"], "User", "the other fields survive");
+    insta::assert_snapshot!(errors(&answer), @r#"[{"extensions":{"code":"INTERNAL"},"locations":[{"column":3,"line":1}],"message":"Something went wrong on the server. The log has the details under this request's id.","path":["roles"]}]"#);
+    for inside in ["table", "relation", "SELECT", "sql", "Sql", "DbErr", "_gone", "src/", "code: 1"] {
+        assert!(!answer.text.contains(inside), "{inside} in {}", answer.text);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_field_that_failed_is_null_and_takes_along_what_may_not_be_null() {
+    let (server, ada) = started().await;
+    server.break_table("key_roles").await;
+    let query = "{ broken: apiKeys { nodes { id roles { name } } }
+        viewer { apiKey { name roles { name } } owner { __typename } } apiKeys { nodes { name } } }";
+    let answer = ada.caller.graphql(query).await;
+    let whole = json!({ "nodes": [{ "name": "ada@example.com's own" }] });
+    let viewer = json!({ "apiKey": null, "owner": { "__typename": "User" } });
+    assert_eq!(answer.json()["data"], json!({ "broken": null, "viewer": viewer, "apiKeys": whole }));
+    assert_eq!(errors(&answer).as_array().unwrap().len(), 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_mutation_that_fails_inside_changes_nothing_and_says_no_more() {
+    let (server, ada) = started().await;
+    server.break_table("key_secrets").await;
+    let input = json!({ "input": { "name": "other" } });
+    let create = "mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { clientSecret } }";
+    let answer = ada.caller.graphql_with(create, input).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (200, "INTERNAL"));
+    assert_eq!(answer.json()["data"]["createApiKey"], Value::Null);
+    assert!(!answer.text.contains("key_secrets") && !answer.text.contains("lk_sk_"), "{}", answer.text);
+    let keys = ada.caller.graphql("{ apiKeys { totalCount } }").await.data();
+    assert_eq!(keys["apiKeys"]["totalCount"], 1, "only the key that asks");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_checked_is_a_failure_and_not_a_refusal() {
+    let (server, ada) = started().await;
+    server.break_table("api_keys").await;
+    let answer = ada.caller.graphql("{ viewer { scopes } }").await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.challenge(), "", "the token may well be valid");
+    assert_eq!(answer.json().get("data"), None);
+    insta::assert_snapshot!(errors(&answer), @r#"[{"extensions":{"code":"INTERNAL"},"message":"Something went wrong on the server. The log has the details under this request's id."}]"#);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_document_that_is_not_graphql_is_told_where() {
+    let (server, ada) = started().await;
+    for query in [
+        "",
+        "{",
+        "{ viewer { scopes }",
+        "query {}",
+        "{ viewer(",
+        "{ \u{0} }",
+        "fragment F on Query { viewer }",
+    ] {
+        let answer = ada.caller.graphql(query).await;
+        let body = answer.json();
+        assert_eq!(body.get("data"), None, "{query}: {body:#}");
+        assert_eq!(answer.code(), "GRAPHQL_PARSE_FAILED", "{query}");
+        errors(&answer);
+    }
+    let answer = ada.caller.graphql("{ viewer {\n  scopes").await;
+    assert_eq!(answer.json()["errors"][0]["locations"][0]["line"], 2, "{}", answer.text);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_document_that_does_not_fit_the_schema_is_told_all_its_mistakes() {
+    let (server, ada) = started().await;
+    let answer = ada
+        .caller
+        .graphql("{ nothing viewer { scopes { id } nope } apiKeys(what: 1) { nodes { id } } }")
+        .await;
+    assert_eq!(answer.json().get("data"), None);
+    let errors = errors(&answer);
+    let told = errors.as_array().unwrap().iter().map(|error| {
+        assert_eq!(error["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+        format!("{} {}\n", error["locations"][0], error["message"].as_str().unwrap())
+    });
+    insta::assert_snapshot!(told.collect::<String>(), @r#"
+    {"column":20,"line":1} Field "scopes" must not have a selection since type "String" has no subfields
+    {"column":29,"line":1} Unknown field "id" on type "String".
+    {"column":3,"line":1} Unknown field "nothing" on type "Query".
+    {"column":34,"line":1} Unknown field "nope" on type "Viewer".
+    {"column":49,"line":1} Unknown argument "what" on field "apiKeys" of type "Query".
+    "#);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_operation_must_be_told_by_its_name_when_there_are_several() {
+    let (server, ada) = started().await;
+    let two = "query A { viewer { scopes } } query B { viewer { owner { __typename } } }";
+    let named =
+        |name: Value| ada.caller.post("/graphql").json(&json!({ "query": two, "operationName": name }));
+    let answer = ada.caller.send(named(json!("B"))).await;
+    assert_eq!(answer.data()["viewer"]["owner"]["__typename"], "User");
+    for (name, message) in [
+        (json!("C"), "The document has no operation of that name."),
+        (Value::Null, "The document has several operations: say which by `operationName`."),
+        (json!(""), "The document has several operations: say which by `operationName`."),
+    ] {
+        let answer = ada.caller.send(named(name)).await;
+        assert_eq!(answer.json().get("data"), None);
+        assert_eq!(answer.code(), "GRAPHQL_VALIDATION_FAILED");
+        assert_eq!(answer.json()["errors"][0]["message"], message);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_missing_variable_of_the_second_mutation_keeps_the_first_from_running() {
+    let (server, ada) = started().await;
+    let before = server.state().await;
+    let two = "mutation ($input: CreateApiKeyInput!) {
+        first: createApiKey(input: { name: \"first\" }) { clientSecret }
+        second: createApiKey(input: $input) { clientSecret } }";
+    let answer = ada.caller.graphql(two).await;
+    assert_eq!(answer.json().get("data"), None);
+    assert_eq!(answer.json()["errors"][0]["message"], "The variable $input is missing.");
+    assert_eq!(server.state().await, before);
+    let defaulted =
+        "query ($first: Int! = 1, $after: String) { apiKeys(first: $first, after: $after) { nodes { id } } }";
+    ada.caller.graphql(defaulted).await.data();
+    assert_eq!(ada.caller.graphql_with(defaulted, json!({ "first": null })).await.json().get("data"), None);
+    server.stop().await;
+}
+
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "this is a table: a row for each mistake")]
+async fn a_wrong_variable_is_told_and_changes_nothing() {
+    let (server, ada) = started().await;
+    let before = server.state().await;
+    let create = "mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { clientSecret } }";
+    let mut table = String::new();
+    for variables in [
+        json!({}),
+        json!({ "input": null }),
+        json!({ "input": "ci" }),
+        json!({ "input": {} }),
+        json!({ "input": { "name": 1 } }),
+        json!({ "input": { "name": null } }),
+        json!({ "input": { "name": "ci", "unknown": 1 } }),
+        json!({ "input": { "name": "ci", "expiresAt": "tomorrow" } }),
+        json!({ "input": { "name": "ci", "readOnly": "yes" } }),
+        json!({ "input": { "name": "ci", "tokenLifetimeSeconds": 3_000_000_000_u64 } }),
+        json!({ "input": { "name": "ci", "tokenRateLimit": { "requests": 1 } } }),
+        json!({ "input": { "name": "ci", "scopes": [null] } }),
+    ] {
+        let answer = ada.caller.graphql_with(create, variables.clone()).await;
+        let body = answer.json();
+        let data = if body.get("data").is_some() { "executed" } else { "refused" };
+        let error = errors(&answer)[0].take();
+        table += &format!("{variables}\n    {data} {} {}\n", error["extensions"]["code"], error["message"]);
+    }
+    insta::assert_snapshot!(table, @r#"
+    {}
+        refused "GRAPHQL_VALIDATION_FAILED" "The variable $input is missing."
+    {"input":null}
+        refused "GRAPHQL_VALIDATION_FAILED" "The variable $input is missing."
+    {"input":"ci"}
+        executed "BAD_USER_INPUT" "Expected input type \"CreateApiKeyInput\", found \"ci\"."
+    {"input":{}}
+        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input\", field \"name\" of type \"String!\" is required but not provided"
+    {"input":{"name":1}}
+        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input.name\", expected type \"String\""
+    {"input":{"name":null}}
+        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input.name\", expected type \"String\""
+    {"input":{"name":"ci","unknown":1}}
+        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input\", unknown field \"unknown\" of type \"CreateApiKeyInput\""
+    {"input":{"expiresAt":"tomorrow","name":"ci"}}
+        executed "BAD_USER_INPUT" "Failed to parse \"DateTime\": a DateTime is written as in 2026-11-21T09:30:00Z (RFC 3339) (occurred while parsing \"CreateApiKeyInput\")"
+    {"input":{"name":"ci","readOnly":"yes"}}
+        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input.readOnly\", expected type \"Boolean\""
+    {"input":{"name":"ci","tokenLifetimeSeconds":3000000000}}
+        executed "BAD_USER_INPUT" "Failed to parse \"Int\": Only integers from -2147483648 to 2147483647 are accepted. (occurred while parsing \"CreateApiKeyInput\")"
+    {"input":{"name":"ci","tokenRateLimit":{"requests":1}}}
+        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input.tokenRateLimit\", field \"perSeconds\" of type \"Int!\" is required but not provided"
+    {"input":{"name":"ci","scopes":[null]}}
+        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input.scopes.0\", expected type \"String\""
+    "#);
+    assert_eq!(server.state().await, before);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_missing_scope_is_named() {
+    let server = Server::start().await;
+    let bot = server.service_account("bot").await;
+    let key = server.key(&bot, "asker", crate::harness::Grants::Scopes(&["tokens:introspect"])).await;
+    let answer =
+        server.sign_in(&key).await.graphql("{ apiKeys { nodes { id } } roles { nodes { id } } }").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["data"]["apiKeys"], Value::Null);
+    insta::assert_snapshot!(format!("{:#}", errors(&answer)), @r#"
+    [
+      {
+        "extensions": {
+          "code": "FORBIDDEN",
+          "requiredScopes": [
+            "roles:read"
+          ]
+        },
+        "locations": [
+          {
+            "column": 28,
+            "line": 1
+          }
+        ],
+        "message": "This needs the scope roles:read.",
+        "path": [
+          "roles"
+        ]
+      },
+      {
+        "extensions": {
+          "code": "FORBIDDEN",
+          "requiredScopes": [
+            "keys:read",
+            "keys:read:any"
+          ]
+        },
+        "locations": [
+          {
+            "column": 3,
+            "line": 1
+          }
+        ],
+        "message": "This needs the scope keys:read or keys:read:any.",
+        "path": [
+          "apiKeys"
+        ]
+      }
+    ]
+    "#);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_argument_is_named() {
+    let (server, ada) = started().await;
+    for (query, field) in [
+        ("{ apiKeys(first: 101) { nodes { id } } }", "first"),
+        ("{ apiKeys(first: -1) { nodes { id } } }", "first"),
+        ("{ apiKeys(first: 1, last: 1) { nodes { id } } }", "last"),
+        ("{ roles(after: \"x\") { nodes { id } } }", "after"),
+        ("{ activity(before: \"\") { nodes { id } } }", "before"),
+        ("{ apiKeys(filter: { ids: [\"role_1\"] }) { nodes { id } } }", "ids"),
+        ("{ node(id: \"x\") { id } }", "id"),
+    ] {
+        let answer = ada.caller.graphql(query).await;
+        let error = errors(&answer)[0].take();
+        assert_eq!(answer.status, 200, "{query}");
+        assert_eq!(error["extensions"], json!({ "code": "BAD_USER_INPUT", "field": [field] }), "{query}");
+    }
+    server.stop().await;
+}

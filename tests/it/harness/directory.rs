@@ -1,0 +1,219 @@
+//! Users and service accounts for tests, written straight into the database: the API that makes them comes later.
+
+use entity::account::AccountKind;
+use entity::{AccountId, ObjectKind, ServiceAccountId, UserId};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use uuid::Uuid;
+
+use super::{Key, Server};
+
+/// A user or service account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub id: AccountId,
+    /// `user_…` or `svc_…`.
+    pub public_id: String,
+    /// The e-mail address or name.
+    pub name: String,
+}
+
+/// What a key is given.
+#[derive(Clone, Copy, Debug)]
+pub enum Grants<'a> {
+    /// All that its owner holds.
+    Inherit,
+    Roles(&'a [&'a str]),
+    Scopes(&'a [&'a str]),
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests arrange their rows without asking for permission")]
+impl Server {
+    /// A user with these roles.
+    pub async fn user(&self, email: &str, roles: &[&str]) -> Account {
+        let id = self.account(AccountKind::User).await;
+        let tx = self.app.db.begin().await.unwrap();
+        let user = entity::user::ActiveModel {
+            id: Set(UserId(id.0)),
+            email: Set(email.to_owned()),
+            handle: Set(None),
+            display_name: Set(email.to_owned()),
+            password_hash: Set(None),
+            last_sign_in_at: Set(None),
+        };
+        entity::user::Entity::insert(user).exec_without_returning(&*tx).await.unwrap();
+        for role in roles {
+            give_role(&*tx, UserId(id.0), role).await;
+        }
+        tx.commit().await.unwrap();
+        Account { id, public_id: UserId(id.0).to_string(), name: email.to_owned() }
+    }
+
+    /// A service account.
+    pub async fn service_account(&self, name: &str) -> Account {
+        let id = self.account(AccountKind::ServiceAccount).await;
+        let tx = self.app.db.begin().await.unwrap();
+        let row = entity::service_account::ActiveModel {
+            id: Set(ServiceAccountId(id.0)),
+            name: Set(name.to_owned()),
+            description: Set(None),
+            built_in: Set(false),
+        };
+        entity::service_account::Entity::insert(row).exec_without_returning(&*tx).await.unwrap();
+        tx.commit().await.unwrap();
+        Account { id, public_id: ServiceAccountId(id.0).to_string(), name: name.to_owned() }
+    }
+
+    /// Takes a role from a user, or gives it.
+    pub async fn take_role(&self, user: &Account, role: &str) {
+        let tx = self.app.db.begin().await.unwrap();
+        let role = role_id(&*tx, role).await;
+        entity::user_role::Entity::delete_by_id((UserId(user.id.0), role)).exec(&*tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    pub async fn give_role(&self, user: &Account, role: &str) {
+        let tx = self.app.db.begin().await.unwrap();
+        give_role(&*tx, UserId(user.id.0), role).await;
+        tx.commit().await.unwrap();
+    }
+
+    /// Deactivates an account, as its owner's keys see it: inactive, with a new generation.
+    pub async fn deactivate(&self, account: &Account) {
+        use entity::account::{Column, Entity};
+        let tx = self.app.db.begin().await.unwrap();
+        Entity::update_many()
+            .filter(sea_orm::ColumnTrait::eq(&Column::Id, account.id))
+            .col_expr(Column::Active, Expr::val(false))
+            .col_expr(
+                Column::Generation,
+                sea_orm::sea_query::ExprTrait::add(Expr::col(Column::Generation), 1),
+            )
+            .exec(&*tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// An API of somebody else's with one scope of each name; scopes whose name ends in `:write` are of kind WRITE.
+    pub async fn api(&self, identifier: &str, scopes: &[&str]) {
+        let tx = self.app.db.begin().await.unwrap();
+        let now = self.app.clock.now();
+        let api = entity::ApiId(self.new_uuid());
+        let row = entity::api::ActiveModel {
+            id: Set(api),
+            identifier: Set(identifier.to_owned()),
+            name: Set(identifier.to_owned()),
+            description: Set(None),
+            built_in: Set(false),
+            version: Set(1),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        entity::api::Entity::insert(row).exec_without_returning(&*tx).await.unwrap();
+        for name in scopes {
+            let write = name.ends_with(":write");
+            let row = entity::scope::ActiveModel {
+                id: Set(entity::ScopeId(self.new_uuid())),
+                api_id: Set(api),
+                name: Set((*name).to_owned()),
+                description: Set(None),
+                kind: Set(if write {
+                    entity::scope::ScopeKind::Write
+                } else {
+                    entity::scope::ScopeKind::Read
+                }),
+            };
+            entity::scope::Entity::insert(row).exec_without_returning(&*tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    /// A key made by the operator, who may give anything.
+    pub async fn key(&self, owner: &Account, name: &str, grants: Grants<'_>) -> Key {
+        self.key_with(owner, name, grants, |_| {}).await
+    }
+
+    /// The same, with changes to what it is made from.
+    pub async fn key_with(
+        &self,
+        owner: &Account,
+        name: &str,
+        grants: Grants<'_>,
+        change: impl FnOnce(&mut latchkey::actions::keys::NewKey),
+    ) -> Key {
+        use latchkey::actions::keys::{NewKey, create};
+        let cx = self.operator();
+        let mut role_ids = Vec::new();
+        if let Grants::Roles(names) = grants {
+            for name in names {
+                role_ids.push(latchkey::actions::roles::find_by_name(&cx, name).await.unwrap().unwrap().id);
+            }
+        }
+        let mut new = NewKey {
+            name: latchkey::values::Name::parse("name", name).unwrap(),
+            description: None,
+            owner: Some(owner.id),
+            roles: matches!(grants, Grants::Roles(_)).then_some(role_ids),
+            scopes: match grants {
+                Grants::Scopes(names) => Some(names.iter().map(|name| (*name).to_owned()).collect()),
+                Grants::Inherit | Grants::Roles(_) => None,
+            },
+            read_only: false,
+            expires_at: None,
+            token_lifetime_seconds: None,
+            token_limit: None,
+            call_limit: None,
+            issue_secret: true,
+        };
+        change(&mut new);
+        let created = create(&cx, new).await.unwrap();
+        Key {
+            id: created.key.id.to_string(),
+            client_id: created.key.client_id.clone(),
+            secret: created.secret.map(latchkey::crypto::secret::ClientSecret::reveal).unwrap_or_default(),
+        }
+    }
+
+    /// The caller that may do anything, without a request.
+    pub fn operator(&self) -> latchkey::context::Context {
+        use latchkey::access::Caller;
+        use latchkey::context::{Context, Origin};
+        Context::new(self.app.clone(), Caller::Operator, Origin::default(), self.app.clock.now())
+    }
+
+    async fn account(&self, kind: AccountKind) -> AccountId {
+        let now = self.app.clock.now();
+        let id = AccountId(self.new_uuid());
+        let row = entity::account::ActiveModel {
+            id: Set(id),
+            kind: Set(kind),
+            active: Set(true),
+            generation: Set(0),
+            version: Set(1),
+            created_by_kind: Set(ObjectKind::System),
+            created_by_id: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let tx = self.app.db.begin().await.unwrap();
+        entity::account::Entity::insert(row).exec_without_returning(&*tx).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    fn new_uuid(&self) -> Uuid {
+        latchkey::entropy::id(&*self.app.entropy, self.app.clock.now())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests arrange their rows without asking for permission")]
+async fn role_id(db: &impl ConnectionTrait, name: &str) -> entity::RoleId {
+    let roles = entity::role::Entity::find().all(db).await.unwrap();
+    roles.into_iter().find(|role| role.name == name).unwrap_or_else(|| panic!("no role {name}")).id
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests arrange their rows without asking for permission")]
+async fn give_role(db: &impl ConnectionTrait, user: UserId, role: &str) {
+    let row = entity::user_role::ActiveModel { user_id: Set(user), role_id: Set(role_id(db, role).await) };
+    entity::user_role::Entity::insert(row).exec_without_returning(db).await.unwrap();
+}

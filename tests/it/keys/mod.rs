@@ -1,0 +1,9 @@
+//! API keys: one file a verb.
+
+mod create;
+mod delete;
+mod list;
+mod loaders;
+mod regenerate;
+mod state;
+mod update;

@@ -1,0 +1,14 @@
+//! The token endpoint, the tokens, and what accepts them.
+
+mod authenticate;
+mod bearer;
+mod discovery;
+mod exchange;
+mod forge;
+mod jwt_attacks;
+mod limits;
+mod log;
+mod refusals;
+mod scope;
+mod stock_client;
+mod wire;
