@@ -78,15 +78,17 @@ fn master_key(config: &Config, entropy: &dyn Random, first_start: bool) -> anyho
         .with_context(|| format!("{origin} holds no master key: that is 32 bytes in base64"))
 }
 
-/// Two processes may start at once: the file that is there first stays.
+/// The file appears whole or not at all. Two processes may start at once: the one that is there first stays.
 fn make_key_file(path: &Path, entropy: &dyn Random) -> std::io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            writeln!(file, "{}", *MasterKey::generate(entropy))?;
-            file.sync_all()
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+    let draft = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    writeln!(file, "{}", *MasterKey::generate(entropy))?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&draft, path);
+    std::fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

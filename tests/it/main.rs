@@ -3,6 +3,8 @@
 //! On SQLite each test has a file of its own. With `TEST_POSTGRES_URL` the same tests run on PostgreSQL, each with a
 //! database of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod access;
 mod floors;
 mod graphql;
