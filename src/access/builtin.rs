@@ -72,23 +72,22 @@ pub struct BuiltInRole {
 pub enum Grants {
     /// Every scope of every API, now and in future.
     Everything,
-    /// These scopes.
-    These(&'static [&'static str]),
+    /// One's own API keys and activity, and these.
+    MemberAnd(&'static [&'static str]),
     /// Every scope of Latchkey's own API whose name ends in `:read` or `:read:any`.
     EveryRead,
 }
 
+const MEMBER: [&str; 6] = [KEYS_USE, KEYS_READ, KEYS_WRITE, ROLES_READ, SCOPES_READ, ACTIVITY_READ];
+
 impl Grants {
     /// The names of Latchkey's own scopes that it grants; an all-scopes role needs none spelled out.
     pub fn names(self) -> Vec<&'static str> {
+        let is_read = |name: &&str| name.ends_with(":read") || name.ends_with(":read:any");
         match self {
             Self::Everything => Vec::new(),
-            Self::These(names) => names.to_vec(),
-            Self::EveryRead => SCOPES
-                .iter()
-                .map(|scope| scope.name)
-                .filter(|name| name.ends_with(":read") || name.ends_with(":read:any"))
-                .collect(),
+            Self::MemberAnd(more) => [&MEMBER, more].concat(),
+            Self::EveryRead => SCOPES.iter().map(|scope| scope.name).filter(is_read).collect(),
         }
     }
 }
@@ -103,13 +102,7 @@ pub const ROLES: [BuiltInRole; 5] = [
     BuiltInRole {
         name: "key-manager",
         description: "Everybody's API keys, and seeing who owns them",
-        grants: Grants::These(&[
-            KEYS_USE,
-            KEYS_READ,
-            KEYS_WRITE,
-            ROLES_READ,
-            SCOPES_READ,
-            ACTIVITY_READ,
+        grants: Grants::MemberAnd(&[
             KEYS_READ_ANY,
             KEYS_WRITE_ANY,
             KEYS_CREATE_ANY,
@@ -120,15 +113,7 @@ pub const ROLES: [BuiltInRole; 5] = [
     BuiltInRole {
         name: "analyst",
         description: "One's own API keys, and everybody's activity",
-        grants: Grants::These(&[
-            KEYS_USE,
-            KEYS_READ,
-            KEYS_WRITE,
-            ROLES_READ,
-            SCOPES_READ,
-            ACTIVITY_READ,
-            ACTIVITY_READ_ANY,
-        ]),
+        grants: Grants::MemberAnd(&[ACTIVITY_READ_ANY]),
     },
     BuiltInRole {
         name: "auditor",
@@ -138,6 +123,6 @@ pub const ROLES: [BuiltInRole; 5] = [
     BuiltInRole {
         name: "member",
         description: "One's own API keys and activity",
-        grants: Grants::These(&[KEYS_USE, KEYS_READ, KEYS_WRITE, ROLES_READ, SCOPES_READ, ACTIVITY_READ]),
+        grants: Grants::MemberAnd(&[]),
     },
 ];

@@ -198,7 +198,10 @@ impl Exchange<'_> {
                 refused(Outcome::OwnerInactive, "The owner of this API key is deactivated.")
             }
             KeyState::Disabled => refused(Outcome::Disabled, "This API key is disabled."),
-            KeyState::Enabled if client.key.expires_at.is_some_and(|end| end <= self.now) => {
+            // In whole seconds, as tokens count: one that is made now would have ended.
+            KeyState::Enabled
+                if client.key.expires_at.is_some_and(|end| end.seconds() <= self.now.seconds()) =>
+            {
                 refused(Outcome::Expired, "This API key has ended.")
             }
             KeyState::Enabled => Ok(()),

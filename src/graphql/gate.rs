@@ -22,24 +22,31 @@ pub(super) struct MaxDepth(pub usize);
 
 /// How far a request came.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<(AtomicBool, OnceLock<Spent>, Mutex<Vec<ServerError>>)>);
+pub(super) struct Progress(Arc<Reached>);
+
+#[derive(Debug, Default)]
+struct Reached {
+    executed: AtomicBool,
+    spent: OnceLock<Spent>,
+    /// What went wrong in fields.
+    errors: Mutex<Vec<ServerError>>,
+}
 
 impl Progress {
     pub(super) fn executed(&self) -> bool {
-        self.0.0.load(Ordering::Acquire)
+        self.0.executed.load(Ordering::Acquire)
     }
 
     pub(super) fn spent(&self) -> Option<Spent> {
-        self.0.1.get().copied()
+        self.0.spent.get().copied()
     }
 
-    /// What went wrong in fields.
     pub(super) fn take_errors(&self) -> Vec<ServerError> {
-        std::mem::take(&mut *self.0.2.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.0.errors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn add_error(&self, error: ServerError) {
-        self.0.2.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+        self.0.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error);
     }
 }
 
@@ -71,7 +78,7 @@ impl Extension for Gate {
         next: NextExecute<'_>,
     ) -> Response {
         if let Some(progress) = ctx.data_opt::<Progress>() {
-            progress.0.0.store(true, Ordering::Release);
+            progress.0.executed.store(true, Ordering::Release);
         }
         next.run(ctx, name).await
     }
@@ -118,7 +125,7 @@ fn check(ctx: &ExtensionContext<'_>, result: &ValidationResult) -> Result<(), Se
     let Some(spent) = cx.spend(u64::try_from(result.complexity).unwrap_or(u64::MAX)) else {
         return Ok(());
     };
-    let _ = progress.0.1.set(spent);
+    let _ = progress.0.spent.set(spent);
     if spent.allowed {
         return Ok(());
     }

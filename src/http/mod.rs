@@ -54,10 +54,20 @@ pub fn router(state: AppState) -> Router {
     routes()
         .into_iter()
         .fold(Router::new(), |router, (path, handler)| {
-            router.route(path, handler.fallback(error::method_not_allowed))
+            let handler = if speaks_oauth(path) {
+                handler.fallback(token::method_not_allowed)
+            } else {
+                handler.fallback(error::method_not_allowed)
+            };
+            router.route(path, handler)
         })
         .fallback(error::no_such_path)
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn_with_state(state.clone(), origin::trace))
         .with_state(state)
+}
+
+/// Where errors have the form of RFC 6749, section 5.2; elsewhere they are problem details.
+fn speaks_oauth(path: &str) -> bool {
+    path.starts_with("/oauth/") || path.starts_with("/api/v2/")
 }

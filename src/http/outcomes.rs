@@ -89,6 +89,7 @@ Further errors of the token endpoint, which are not logged because no client was
 | `error` | status | when |
 | --- | --- | --- |
 | `invalid_request` | 400 | A parameter is missing, repeated or malformed, or two ways to authenticate were used. |
+| `invalid_request` | 405 | The method is not POST. |
 | `invalid_request` | 413 | The body is longer than 8 KiB. |
 | `invalid_scope` | 400 | The scope is not a list of names with single spaces between. |
 | `unsupported_grant_type` | 400 | `grant_type` is not `client_credentials`. |

@@ -78,6 +78,12 @@ pub(super) async fn authenticate(
     }
 }
 
+/// Answers to other methods; the router adds `Allow`.
+pub(super) async fn method_not_allowed() -> Response {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    OauthError { status, ..invalid_request("Send the request by POST.") }.into_response()
+}
+
 async fn read_body(body: Body) -> Result<body::Bytes, OauthError> {
     let too_large =
         OauthError { status: StatusCode::PAYLOAD_TOO_LARGE, ..invalid_request("Send at most 8 KiB.") };

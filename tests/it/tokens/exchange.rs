@@ -355,7 +355,7 @@ async fn other_methods_are_told_that_it_is_post() {
             assert_eq!((answer.header("cache-control"), answer.header("pragma")), ("no-store", "no-cache"));
             assert_eq!(request_id(&answer).len(), 32);
             if method != reqwest::Method::HEAD {
-                assert_eq!(answer.json()["code"], "METHOD_NOT_ALLOWED");
+                assert_eq!(answer.json()["error"], "invalid_request");
             }
         }
     }
