@@ -1,4 +1,4 @@
-//! View: the scopes that a user holds now, through roles and groups. Service accounts have no rows.
+//! View: the scopes that a user holds now, through roles and groups, once for each way. Service accounts have no rows.
 
 use sea_orm::entity::prelude::*;
 

@@ -90,9 +90,10 @@ pub async fn exchange(
     request: &ExchangeRequest,
 ) -> Result<IssuedToken, ExchangeError> {
     let exchange = Exchange { app, origin, now: app.clock.now() };
+    let mut spent = None;
     for _ in 0..ATTEMPTS {
         let client = exchange.authenticate(request).await?;
-        match exchange.grant(&client, request).await {
+        match exchange.grant(&client, request, &mut spent).await {
             Ok(Some(token)) => return Ok(token),
             // The key was changed meanwhile: from the beginning, as it is now.
             Ok(None) => {}
@@ -165,12 +166,15 @@ impl Exchange<'_> {
         &self,
         client: &Client,
         request: &ExchangeRequest,
+        spent: &mut Option<Spent>,
     ) -> Result<Option<IssuedToken>, ExchangeError> {
         self.check_state(client)?;
         let db = self.app.db.reader();
         let settings = stored_settings::load(db).await?;
         let quota = client.token_quota(&settings);
-        let spent = self.app.limits.spend(client.key.id, Policy::Token, quota, 1);
+        // Once, however often it begins anew.
+        let spend = || self.app.limits.spend(client.key.id, Policy::Token, quota, 1);
+        let spent = *spent.get_or_insert_with(spend);
         let refused = |outcome, description| {
             ExchangeError::Refused(Refusal { outcome, description, spent: Some(spent) })
         };

@@ -1,7 +1,9 @@
 //! The look-ups that come before a caller is known. Only the exchange and the check of access tokens use them: there
 //! the credential itself is the proof.
 
-use entity::{account, account_scope, api_key, effective_scope, key_secret, scope, settings};
+use entity::account::AccountKind;
+use entity::{AccountId, account, account_scope, api_key, effective_scope, key_secret, scope, settings};
+use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, QueryFilter as _};
 
 use super::{Reached, rows};
@@ -67,19 +69,28 @@ pub async fn secrets(db: &impl ConnectionTrait, client: &Client) -> Result<Vec<k
 
 /// What the client can be granted now.
 pub async fn grantable(db: &impl ConnectionTrait, client: &Client) -> Result<Grantable> {
-    let effective = rows::before_permission::<effective_scope::Entity>()
-        .filter(effective_scope::Column::KeyId.eq(client.key.id))
-        .all(db)
-        .await?;
-    let held = rows::before_permission::<account_scope::Entity>()
-        .filter(account_scope::Column::AccountId.eq(client.owner.id))
-        .all(db)
-        .await?;
-    let scopes = rows::shared::<scope::Entity>().all(db).await?;
-    let effective: std::collections::HashSet<_> = effective.into_iter().map(|row| row.scope_id).collect();
-    let held: std::collections::HashSet<_> = held.into_iter().map(|row| row.scope_id).collect();
-    let owner_may_use_keys = client.owner.kind == account::AccountKind::ServiceAccount
-        || scopes.iter().any(|scope| scope.name == KEYS_USE && held.contains(&scope.id));
-    let scopes = scopes.into_iter().filter(|scope| effective.contains(&scope.id)).collect();
+    let effective = Query::select()
+        .column(effective_scope::Column::ScopeId)
+        .from(effective_scope::Entity)
+        .and_where(effective_scope::Column::KeyId.eq(client.key.id))
+        .take();
+    let scopes =
+        rows::shared::<scope::Entity>().filter(scope::Column::Id.in_subquery(effective)).all(db).await?;
+    // What a user's key can be granted, its owner holds.
+    let owner_may_use_keys = client.owner.kind == AccountKind::ServiceAccount
+        || scopes.iter().any(|scope| scope.name == KEYS_USE)
+        || holds(db, client.owner.id, KEYS_USE).await?;
     Ok(Grantable { scopes, owner_may_use_keys })
+}
+
+async fn holds(db: &impl ConnectionTrait, account: AccountId, name: &str) -> Result<bool> {
+    let held = Query::select()
+        .column(account_scope::Column::ScopeId)
+        .from(account_scope::Entity)
+        .and_where(account_scope::Column::AccountId.eq(account))
+        .take();
+    let scope = rows::shared::<scope::Entity>()
+        .filter(scope::Column::Name.eq(name))
+        .filter(scope::Column::Id.in_subquery(held));
+    Ok(scope.one(db).await?.is_some())
 }
