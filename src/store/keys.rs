@@ -11,7 +11,7 @@ use entity::{
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _};
 use sea_orm::{
     ActiveEnum as _, ColumnTrait as _, ConnectionTrait, DbErr, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, SqlErr,
+    QueryOrder as _, QuerySelect as _, SqlErr, UpdateMany,
 };
 
 use super::page::{self, ForeignCursor, Page, PageRequest, Sort};
@@ -234,47 +234,48 @@ pub async fn replace(
     Ok(named(update.exec(db).await)?.map(|result| result.rows_affected == 1))
 }
 
-/// What a change of state does to keys.
+/// What becomes of the tokens that were issued to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StateChange {
-    Enable,
-    Disable,
-    Delete,
-    /// The secret changed at once: tokens got with the old one die.
-    EndTokens,
-    /// The secret changed, and what was got with the old one lives on.
-    Touch,
+pub enum Tokens {
+    LiveOn,
+    End,
 }
 
-/// Changes the state of keys in one statement.
-pub async fn change_state(
+/// Puts keys into a state in one statement. Out of any state but enabled no token survives.
+pub async fn set_state(
     db: &impl ConnectionTrait,
     reach: &Reach,
     keys: &[KeyId],
-    (change, now): (StateChange, Timestamp),
+    (state, now): (KeyState, Timestamp),
 ) -> Result<()> {
-    let (state, ends_tokens) = match change {
-        StateChange::Enable => (Some(KeyState::Enabled), false),
-        StateChange::Disable => (Some(KeyState::Disabled), true),
-        StateChange::Delete => (Some(KeyState::Deleted), true),
-        StateChange::EndTokens => (None, true),
-        StateChange::Touch => (None, false),
-    };
-    let mut update = rows::change_keys(reach)
-        .filter(Column::Id.is_in(keys.iter().copied()))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .col_expr(Column::UpdatedAt, Expr::val(now));
-    if let Some(state) = state {
-        update = update.col_expr(Column::State, Expr::val(state.to_value()));
-    }
-    if change == StateChange::Delete {
+    let tokens = if state == KeyState::Enabled { Tokens::LiveOn } else { Tokens::End };
+    let mut update = changed(reach, keys, (tokens, now)).col_expr(Column::State, Expr::val(state.to_value()));
+    if state == KeyState::Deleted {
         update = update.col_expr(Column::DeletedAt, Expr::val(now));
-    }
-    if ends_tokens {
-        update = update.col_expr(Column::Generation, Expr::col(Column::Generation).add(1));
     }
     update.exec(db).await?;
     Ok(())
+}
+
+/// Notes that the secrets of keys have changed.
+pub async fn secrets_changed(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    keys: &[KeyId],
+    (tokens, now): (Tokens, Timestamp),
+) -> Result<()> {
+    changed(reach, keys, (tokens, now)).exec(db).await?;
+    Ok(())
+}
+
+/// What every change of these keys writes.
+fn changed(reach: &Reach, keys: &[KeyId], (tokens, now): (Tokens, Timestamp)) -> UpdateMany<api_key::Entity> {
+    let raise = i64::from(tokens == Tokens::End);
+    rows::change_keys(reach)
+        .filter(Column::Id.is_in(keys.iter().copied()))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::Generation, Expr::col(Column::Generation).add(raise))
+        .col_expr(Column::UpdatedAt, Expr::val(now))
 }
 
 pub async fn set_roles(db: &impl ConnectionTrait, key: KeyId, roles: &[RoleId]) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
 use crate::store::Tx;
 use crate::store::activity::Event;
-use crate::store::keys::{self, StateChange};
+use crate::store::keys;
 
 const MAX_SELECTION: usize = 1000;
 
@@ -33,43 +33,49 @@ impl Selection {
     }
 }
 
+/// A change of state: from which state (any, if none is named), to which, and how the log calls it.
+struct Transition {
+    from: Option<KeyState>,
+    to: KeyState,
+    kind: ActivityKind,
+}
+
+const ENABLE: Transition =
+    Transition { from: Some(KeyState::Disabled), to: KeyState::Enabled, kind: ActivityKind::KeyEnabled };
+const DISABLE: Transition =
+    Transition { from: Some(KeyState::Enabled), to: KeyState::Disabled, kind: ActivityKind::KeyDisabled };
+const DELETE: Transition = Transition { from: None, to: KeyState::Deleted, kind: ActivityKind::KeyDeleted };
+
 /// Lets keys be used again. Tokens that died when they were disabled stay dead.
 pub async fn enable(cx: &Context, selection: &Selection, reason: Option<&str>) -> Result<Changed> {
     let reach = cx.may(Action::EnableKeys)?;
-    change(cx, &reach, selection, (StateChange::Enable, reason)).await
+    change(cx, &reach, selection, (&ENABLE, reason)).await
 }
 
 /// Stops keys at once, and all tokens issued to them.
 pub async fn disable(cx: &Context, selection: &Selection, reason: Option<&str>) -> Result<Changed> {
     let reach = cx.may(Action::DisableKeys)?;
-    change(cx, &reach, selection, (StateChange::Disable, reason)).await
+    change(cx, &reach, selection, (&DISABLE, reason)).await
 }
 
 /// Stops keys for good. Their rows stay as tombstones; their names are free, their client ids are not used again.
 pub async fn delete(cx: &Context, selection: &Selection, reason: Option<&str>) -> Result<Changed> {
     let reach = cx.may(Action::DeleteKeys)?;
-    change(cx, &reach, selection, (StateChange::Delete, reason)).await
+    change(cx, &reach, selection, (&DELETE, reason)).await
 }
 
 async fn change(
     cx: &Context,
     reach: &Reach,
     selection: &Selection,
-    (change, reason): (StateChange, Option<&str>),
+    (&Transition { from, to, kind }, reason): (&Transition, Option<&str>),
 ) -> Result<Changed> {
     let tx = cx.begin().await?;
     let (found, errors) = select(&tx, reach, selection).await?;
     // A key that the change does not apply to is left as it is: no new version, no log row.
-    let (from, to, kind) = match change {
-        StateChange::Enable => (Some(KeyState::Disabled), KeyState::Enabled, ActivityKind::KeyEnabled),
-        StateChange::Disable => (Some(KeyState::Enabled), KeyState::Disabled, ActivityKind::KeyDisabled),
-        StateChange::Delete | StateChange::EndTokens | StateChange::Touch => {
-            (None, KeyState::Deleted, ActivityKind::KeyDeleted)
-        }
-    };
     let affected: Vec<&Key> = found.iter().filter(|key| from.is_none_or(|from| key.state == from)).collect();
     let ids: Vec<KeyId> = affected.iter().map(|key| key.id).collect();
-    keys::change_state(&*tx, reach, &ids, (change, cx.now)).await?;
+    keys::set_state(&*tx, reach, &ids, (to, cx.now)).await?;
     let mut events: Vec<Event> = affected.iter().map(|key| event(cx, kind, key, reason)).collect();
     for (detail, key) in events.iter_mut().filter_map(|event| event.detail.as_mut()).zip(affected) {
         detail["before"] = serde_json::json!({ "state": shown(key.state) });

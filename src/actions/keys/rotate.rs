@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::crypto::secret::ClientSecret;
 use crate::error::{Result, UserError};
 use crate::store::activity::Event;
-use crate::store::keys::{self, StateChange};
+use crate::store::keys::{self, Tokens};
 use crate::store::{Tx, secrets, settings};
 
 const MAX_GRACE_SECONDS: i32 = 30 * 24 * 60 * 60;
@@ -51,8 +51,8 @@ pub async fn regenerate_secrets(
     let (issued, rows) = new_secrets(cx, keys, &ends)?;
     secrets::replace(&*tx, rows, &ends).await?;
     let ids: Vec<KeyId> = issued.iter().map(|issued| issued.key.id).collect();
-    let change = if grace == 0 { StateChange::EndTokens } else { StateChange::Touch };
-    keys::change_state(&*tx, &reach, &ids, (change, cx.now)).await?;
+    let tokens = if grace == 0 { Tokens::End } else { Tokens::LiveOn };
+    keys::secrets_changed(&*tx, &reach, &ids, (tokens, cx.now)).await?;
     let events: Vec<Event> = issued.iter().map(|issued| rotated(cx, issued, reason)).collect();
     cx.record(&tx, &events).await?;
     let issued = reread(&tx, issued).await?;
