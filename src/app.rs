@@ -11,11 +11,13 @@ use tokio::task::JoinHandle;
 
 use crate::bootstrap::{self, ServerKeys};
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl, GraphqlDocuments};
+use crate::documents::Documents;
 use crate::entropy::{Entropy, Sequence};
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::store::Database;
+use crate::usage::Usage;
 
 /// What every request shares.
 #[derive(Debug)]
@@ -23,6 +25,9 @@ pub struct App {
     /// The address that clients use: the issuer of tokens, and the audience of those for Latchkey itself.
     pub issuer: String,
     pub trusted_proxies: Vec<IpNet>,
+    /// The web pages that may call the API.
+    pub cors_origins: Vec<String>,
+    pub documents: Documents,
     pub db: Arc<Database>,
     pub clock: Clock,
     pub entropy: Entropy,
@@ -30,6 +35,7 @@ pub struct App {
     pub activity_ids: Arc<Sequence>,
     pub journal: Journal,
     pub limits: Limits,
+    pub usage: Arc<Usage>,
     pub keys: ServerKeys,
 }
 
@@ -37,6 +43,7 @@ pub struct App {
 #[derive(Debug)]
 pub struct Writer {
     db: Arc<Database>,
+    usage: Arc<Usage>,
     journal: JoinHandle<()>,
 }
 
@@ -48,6 +55,8 @@ impl App {
         clock: Clock,
         entropy: Entropy,
     ) -> anyhow::Result<(Arc<Self>, Writer)> {
+        let only_known = config.graphql_documents == GraphqlDocuments::Known;
+        let documents = Documents::load(&config.graphql_documents_files, only_known)?;
         if let DatabaseUrl::Sqlite(path) = &config.database
             && let Some(directory) = path.parent()
         {
@@ -62,18 +71,22 @@ impl App {
         let keys = bootstrap::prepare(config, &db, &*entropy, clock.now()).await?;
         let activity_ids = Arc::new(Sequence::new(Arc::clone(&entropy)));
         let (journal, task) = Journal::start(Arc::clone(&db), Arc::clone(&activity_ids));
+        let usage = Arc::new(Usage::default());
         let app = Self {
             issuer,
             trusted_proxies: config.trusted_proxies.clone(),
+            cors_origins: config.cors_origins.clone(),
+            documents,
             db: Arc::clone(&db),
             limits: Limits::new(Arc::clone(&clock)),
+            usage: Arc::clone(&usage),
             clock,
             entropy,
             activity_ids,
             journal,
             keys,
         };
-        Ok((Arc::new(app), Writer { db, journal: task }))
+        Ok((Arc::new(app), Writer { db, usage, journal: task }))
     }
 }
 
@@ -88,6 +101,9 @@ impl Writer {
     pub async fn finish(self) {
         if let Err(error) = self.journal.await {
             tracing::error!(%error, "the writer of the log ended early");
+        }
+        if let Err(error) = self.usage.write(&self.db).await {
+            tracing::warn!(%error, "the last uses of keys could not be written");
         }
         self.db.close().await;
     }

@@ -16,7 +16,7 @@ pub const DEFAULTS: &str = include_str!("../config.default.toml");
 const FILE: &str = "latchkey.toml";
 const ENVIRONMENT: &str = "LATCHKEY_";
 
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 12] = [
     "listen",
     "public_url",
     "data_dir",
@@ -24,6 +24,9 @@ const SETTINGS: [&str; 9] = [
     "master_key_file",
     "master_key",
     "trusted_proxies",
+    "cors_origins",
+    "graphql_documents",
+    "graphql_documents_files",
     "log",
     "log_format",
 ];
@@ -48,6 +51,10 @@ pub struct Config {
     pub database: DatabaseUrl,
     pub master_key: MasterKeySource,
     pub trusted_proxies: Vec<IpNet>,
+    /// The web pages that may call the API: scheme, host and port.
+    pub cors_origins: Vec<String>,
+    pub graphql_documents: GraphqlDocuments,
+    pub graphql_documents_files: Vec<PathBuf>,
     pub log: String,
     pub log_format: LogFormat,
 }
@@ -104,6 +111,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// Which GraphQL documents are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphqlDocuments {
+    Any,
+    Known,
+}
+
 /// Settings given as options of the command.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Overrides {
@@ -139,6 +154,11 @@ struct Raw {
     master_key: Option<Zeroizing<String>>,
     #[serde(deserialize_with = "list_or_commas")]
     trusted_proxies: Vec<String>,
+    #[serde(deserialize_with = "list_or_commas")]
+    cors_origins: Vec<String>,
+    graphql_documents: GraphqlDocuments,
+    #[serde(deserialize_with = "list_or_commas")]
+    graphql_documents_files: Vec<String>,
     log: String,
     log_format: LogFormat,
 }
@@ -175,6 +195,10 @@ impl Config {
             );
             return Err(WrongSetting::new("public_url", problem));
         }
+        if raw.graphql_documents == GraphqlDocuments::Known && raw.graphql_documents_files.is_empty() {
+            let problem = "it is `known`, and no document is: name manifests by `graphql_documents_files`";
+            return Err(WrongSetting::new("graphql_documents", problem));
+        }
         Ok(Self {
             listen,
             public_url,
@@ -193,6 +217,9 @@ impl Config {
                 .iter()
                 .map(|text| network(text))
                 .collect::<Result<_, _>>()?,
+            cors_origins: raw.cors_origins.iter().map(|text| origin(text)).collect::<Result<_, _>>()?,
+            graphql_documents: raw.graphql_documents,
+            graphql_documents_files: raw.graphql_documents_files.iter().map(PathBuf::from).collect(),
             log: raw.log,
             log_format: raw.log_format,
         })
@@ -221,19 +248,31 @@ fn unreadable(error: &figment::Error) -> WrongSetting {
 }
 
 fn public_url(text: &str) -> Result<String, WrongSetting> {
-    let url = text.trim_end_matches('/');
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    scheme_and_host(text.trim_end_matches('/')).ok_or_else(|| {
+        let problem = format!(
+            "`{text}` is no address such as https://keys.example.com, without anything after the host"
+        );
+        WrongSetting::new("public_url", problem)
+    })
+}
+
+/// As browsers write it: lower case, no slash at the end, `*` for nobody.
+fn origin(text: &str) -> Result<String, WrongSetting> {
+    let written =
+        scheme_and_host(text).filter(|origin| !origin.contains('*') && *origin == text.to_lowercase());
+    written.ok_or_else(|| {
+        let problem = format!(
+            "`{text}` is no origin such as https://app.example.com: scheme, host and port in lower case, nothing after them"
+        );
+        WrongSetting::new("cors_origins", problem)
+    })
+}
+
+fn scheme_and_host(url: &str) -> Option<String> {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     let plain =
         |letter: char| letter.is_ascii_graphic() && !matches!(letter, '/' | '?' | '#' | '@' | '"' | '\\');
-    match host {
-        Some(host) if !host.is_empty() && host.chars().all(plain) => Ok(url.to_owned()),
-        _ => Err(WrongSetting::new(
-            "public_url",
-            format!(
-                "`{text}` is no address such as https://keys.example.com, without anything after the host"
-            ),
-        )),
-    }
+    (!host.is_empty() && host.chars().all(plain)).then(|| url.to_owned())
 }
 
 fn database(url: Option<&str>, data_dir: &Path) -> Result<DatabaseUrl, WrongSetting> {
@@ -266,7 +305,7 @@ fn network(text: &str) -> Result<IpNet, WrongSetting> {
 /// A list in the file; names with commas between in the environment.
 fn list_or_commas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "it is neither a list such as ['10.0.0.0/8'] nor text with commas between")]
+    #[serde(untagged, expecting = "it is neither a list of texts in quotes nor one text with commas between")]
     enum Either {
         List(Vec<String>),
         Text(String),
@@ -333,6 +372,11 @@ mod tests {
             "public_url = 'https://keys.example.com/path'",
             "database_url = 'mysql://root:hunter2@db/x'",
             "trusted_proxies = ['10.0.0.0/33']",
+            "cors_origins = ['*']",
+            "cors_origins = ['https://app.example.com/']",
+            "cors_origins = ['app.example.com']",
+            "graphql_documents = 'some'",
+            "graphql_documents = 'known'",
             "log_format = 'xml'",
             "master_key = 4711",
             "master_key = 'a'\nmaster_key_file = 'b'",

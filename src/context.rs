@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::limits::{Policy, Spent};
 use crate::store::activity::Event;
+use crate::store::usage::KeyUse;
 use crate::store::{Tx, activity};
 
 /// Where a request came from.
@@ -23,6 +24,16 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// A use of a key that happens now and came from here.
+    pub fn key_use(&self, at: Timestamp, operation: Option<&str>) -> KeyUse {
+        KeyUse {
+            at: at.0,
+            ip: self.ip.map(|ip| ip.to_string()),
+            user_agent: self.user_agent.clone(),
+            operation: operation.map(str::to_owned),
+        }
+    }
+
     /// An event that happens now and came from here; the rest is for the caller to fill in.
     pub fn event(&self, at: Timestamp, kind: ActivityKind, outcome: Outcome) -> Event {
         Event {
@@ -99,6 +110,13 @@ impl Context {
                 Some(self.app.limits.spend(machine.key, Policy::Call, machine.call_limit, cost))
             }
             Caller::Anonymous | Caller::Operator => None,
+        }
+    }
+
+    /// Remembers that the caller's key was used now, for this.
+    pub fn note_use(&self, operation: Option<&str>) {
+        if let Caller::Machine(machine) = &self.caller {
+            self.app.usage.key(machine.key, self.origin.key_use(self.now, operation));
         }
     }
 

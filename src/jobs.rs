@@ -7,16 +7,22 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 
-const EVERY: Duration = Duration::from_secs(60);
+const TRIM_EVERY: u32 = 60;
+const USAGE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the chores until the server is gone.
 pub fn start(app: &Arc<App>) -> JoinHandle<()> {
     let app: Weak<App> = Arc::downgrade(app);
     tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(EVERY).await;
+        for turn in 1_u32.. {
+            tokio::time::sleep(USAGE_EVERY).await;
             let Some(app) = app.upgrade() else { return };
-            app.limits.trim();
+            if let Err(error) = app.usage.write(&app.db).await {
+                tracing::warn!(%error, "the last uses of keys could not be written; they are kept");
+            }
+            if turn % TRIM_EVERY == 0 {
+                app.limits.trim();
+            }
         }
     })
 }

@@ -43,6 +43,8 @@ impl Policy {
 pub struct Spent {
     pub policy: Policy,
     pub quota: Quota,
+    /// What was asked for.
+    pub cost: u64,
     pub allowed: bool,
     /// Requests (or points) that would still pass now.
     pub remaining: u64,
@@ -80,6 +82,7 @@ impl Bucket {
         Spent {
             policy,
             quota,
+            cost,
             allowed,
             remaining: (now + window - full_at) / interval,
             reset_seconds: (full_at - now).div_ceil(1_000_000_000),

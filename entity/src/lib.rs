@@ -34,4 +34,4 @@ pub use id::{
     SecretId, ServiceAccountId, SigningKeyId, UserId,
 };
 pub use secret_hash::SecretHash;
-pub use timestamp::Timestamp;
+pub use timestamp::{NotAnInstant, Timestamp};

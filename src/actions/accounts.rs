@@ -1,6 +1,7 @@
 //! Users and service accounts as owners and actors.
 
 use entity::AccountId;
+use entity::account::AccountKind;
 
 use crate::access::Action;
 use crate::context::Context;
@@ -9,13 +10,15 @@ use crate::store::accounts;
 
 pub use crate::store::accounts::Owner;
 
-/// A user or service account: the caller's own, or any with the scope for its kind.
-pub async fn find(cx: &Context, id: AccountId, kind: entity::ObjectKind) -> Result<Option<Owner>> {
-    let wants_user = kind == entity::ObjectKind::User;
-    let action = if wants_user { Action::ViewUsers } else { Action::ViewServiceAccounts };
-    let reach = cx.may(action)?;
-    let found = accounts::find_many(cx.app.db.reader(), &reach, &[id]).await?.pop();
-    Ok(found.filter(|owner| matches!(owner, Owner::User(..)) == wants_user))
+/// Users or service accounts: the caller's own, or any with the scope for their kind.
+pub async fn find_many(cx: &Context, kind: AccountKind, ids: &[AccountId]) -> Result<Vec<Owner>> {
+    let reach = cx.may(match kind {
+        AccountKind::User => Action::ViewUsers,
+        AccountKind::ServiceAccount => Action::ViewServiceAccounts,
+    })?;
+    let mut found = accounts::find_many(cx.app.db.reader(), &reach, ids).await?;
+    found.retain(|owner| owner.account().kind == kind);
+    Ok(found)
 }
 
 /// The accounts behind keys and events that the caller sees already.

@@ -20,7 +20,7 @@ pub async fn list(
     log::list(cx.app.db.reader(), &reach, filter, request).await
 }
 
-pub async fn find(cx: &Context, id: ActivityId) -> Result<Option<Reached<activity::Model>>> {
+pub async fn find_many(cx: &Context, ids: &[ActivityId]) -> Result<Vec<Reached<activity::Model>>> {
     let reach = cx.may(Action::ViewActivity)?;
-    log::find(cx.app.db.reader(), &reach, id).await
+    log::find_many(cx.app.db.reader(), &reach, ids).await
 }

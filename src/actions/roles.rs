@@ -24,9 +24,9 @@ pub async fn count(cx: &Context, search: Option<&str>) -> Result<u64> {
     roles::count(cx.app.db.reader(), &reach, search).await
 }
 
-pub async fn find(cx: &Context, id: RoleId) -> Result<Option<role::Model>> {
+pub async fn find_many(cx: &Context, ids: &[RoleId]) -> Result<Vec<role::Model>> {
     cx.may(Action::ViewRoles)?;
-    Ok(roles::find_many(cx.app.db.reader(), &[id]).await?.pop())
+    roles::find_many(cx.app.db.reader(), ids).await
 }
 
 /// What roles grant that the caller sees already, on their own or on a key.

@@ -24,14 +24,16 @@ pub async fn count(cx: &Context, filter: &ScopeFilter) -> Result<u64> {
     scopes::count(cx.app.db.reader(), &reach, filter).await
 }
 
-pub async fn find(cx: &Context, id: ScopeId) -> Result<Option<scope::Model>> {
+pub async fn find_many(cx: &Context, ids: &[ScopeId]) -> Result<Vec<scope::Model>> {
     cx.may(Action::ViewScopes)?;
-    scopes::find(cx.app.db.reader(), id).await
+    scopes::find_many(cx.app.db.reader(), ids).await
 }
 
-pub async fn find_api(cx: &Context, id: ApiId) -> Result<Option<api::Model>> {
+pub async fn find_apis(cx: &Context, ids: &[ApiId]) -> Result<Vec<api::Model>> {
     cx.may(Action::ViewScopes)?;
-    Ok(apis(cx).await?.into_iter().find(|api| api.id == id))
+    let mut apis = apis(cx).await?;
+    apis.retain(|api| ids.contains(&api.id));
+    Ok(apis)
 }
 
 /// All APIs, for the scopes that the caller sees already. The built-in one is known by the address of this server.

@@ -10,9 +10,10 @@
 //! 8. The event goes to the log and the token is signed meanwhile; the answer waits for the commit. If the key or its
 //!    owner was stopped or its secret replaced since step 2, nothing is written, and the exchange begins anew.
 
+use entity::account::AccountKind;
 use entity::activity::{ActivityKind, Outcome};
 use entity::api_key::KeyState;
-use entity::{ApiId, GlobalId, ServiceAccountId, Timestamp, UserId, account::AccountKind, api, settings};
+use entity::{ApiId, GlobalId, SecretId, ServiceAccountId, Timestamp, UserId, api, key_secret, settings};
 use zeroize::Zeroizing;
 
 use crate::access::Scopes;
@@ -28,6 +29,9 @@ use crate::store::credentials::{Client, Grantable};
 use crate::store::{credentials, scopes, settings as stored_settings};
 
 pub use crate::crypto::jwt::ES256;
+
+/// How the last use of a key names an exchange.
+const EXCHANGE: &str = "token exchange";
 
 /// How often an exchange begins anew when its key is changed meanwhile.
 const ATTEMPTS: u32 = 3;
@@ -92,9 +96,13 @@ pub async fn exchange(
     let exchange = Exchange { app, origin, now: app.clock.now() };
     let mut spent = None;
     for _ in 0..ATTEMPTS {
-        let client = exchange.authenticate(request).await?;
+        let (client, secret) = exchange.authenticate(request).await?;
         match exchange.grant(&client, request, &mut spent).await {
-            Ok(Some(token)) => return Ok(token),
+            Ok(Some(token)) => {
+                app.usage.key(client.key.id, origin.key_use(exchange.now, Some(EXCHANGE)));
+                app.usage.secret(secret, exchange.now);
+                return Ok(token);
+            }
             // The key was changed meanwhile: from the beginning, as it is now.
             Ok(None) => {}
             Err(ExchangeError::Refused(refusal)) => {
@@ -108,14 +116,14 @@ pub async fn exchange(
 
 impl Exchange<'_> {
     /// Steps 1 to 4.
-    async fn authenticate(&self, request: &ExchangeRequest) -> Result<Client, ExchangeError> {
+    async fn authenticate(&self, request: &ExchangeRequest) -> Result<(Client, SecretId), ExchangeError> {
         let secret = ClientSecret::parse(&request.client_secret).filter(|_| is_client_id(&request.client_id));
         let Some(secret) = secret else {
             return Err(self.wrong(None, Outcome::BadSecret).await);
         };
         let db = self.app.db.reader();
         let Some(client) = credentials::client(db, &request.client_id).await? else {
-            self.proves(&request.client_id, &secret, [None, None]);
+            self.proven(&request.client_id, &secret, [None, None]);
             return Err(self.wrong(None, Outcome::UnknownClient).await);
         };
         let stored = credentials::secrets(db, &client).await?;
@@ -125,26 +133,25 @@ impl Exchange<'_> {
                 Some(end) => !current && end > self.now,
             })
         };
-        let hashes = [true, false].map(|current| usable(current).map(|row| &row.hash));
-        if !self.proves(&request.client_id, &secret, hashes) {
-            return Err(self.wrong(Some(&client), Outcome::BadSecret).await);
+        match self.proven(&request.client_id, &secret, [true, false].map(usable)) {
+            Some(proven) => Ok((client, proven)),
+            None => Err(self.wrong(Some(&client), Outcome::BadSecret).await),
         }
-        Ok(client)
     }
 
     /// Compares with both secrets, always: a missing one costs what a wrong one does.
-    fn proves(
+    fn proven(
         &self,
         client_id: &str,
         secret: &ClientSecret,
-        stored: [Option<&entity::SecretHash>; 2],
-    ) -> bool {
+        stored: [Option<&key_secret::Model>; 2],
+    ) -> Option<SecretId> {
         let hasher = &self.app.keys.secrets;
-        let matches = stored.map(|hash| match hash {
-            Some(hash) => hasher.verify(client_id, secret, hash),
-            None => hasher.verify_nothing(client_id, secret),
+        let matches = stored.map(|row| match row {
+            Some(row) => hasher.verify(client_id, secret, &row.hash).then_some(row.id),
+            None => hasher.verify_nothing(client_id, secret).then_some(SecretId(uuid::Uuid::nil())),
         });
-        matches.contains(&true)
+        matches.into_iter().flatten().next()
     }
 
     /// A wrong secret and an unknown client look the same from outside.

@@ -77,7 +77,7 @@ enum Page {
 /// Runs the command; says what went wrong and ends with 1 if something did.
 pub async fn run(command: Command) -> ExitCode {
     let result = match command.verb {
-        Some(Verb::Schema) => print(&Schema::build().sdl()),
+        Some(Verb::Schema) => print(Schema::build().sdl()),
         Some(Verb::Docs { page: Page::Errors }) => print(&outcomes::reference()),
         Some(Verb::Docs { page: Page::Configuration }) => print(&config::reference()),
         verb => with_settings(&command.settings, verb).await,

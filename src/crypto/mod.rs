@@ -1,5 +1,6 @@
 //! Pure functions on secrets: no I/O, no clock, no globals.
 
+pub mod digest;
 pub mod jwt;
 pub mod master_key;
 pub mod password;

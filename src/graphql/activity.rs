@@ -10,7 +10,7 @@ use super::keys::ApiKey;
 use super::loaders::load;
 use super::node::Node;
 use super::page::{ActivityConnection, PageArguments, page_cost};
-use super::scalars::{DateTime, Json, Long, parse_ids};
+use super::scalars::{DateTime, Json, Long, parse_ids, parse_owners};
 use crate::actions;
 use crate::actions::activity::ActivityFilter as Filter;
 
@@ -210,7 +210,7 @@ pub(super) struct ActivityFilter {
 
 impl ActivityFilter {
     fn parse(self) -> crate::error::Result<Filter> {
-        let owners = self.owner_ids.map(|ids| super::keys::parse_owners("ownerIds", &ids)).transpose()?;
+        let owners = self.owner_ids.map(|ids| parse_owners("ownerIds", &ids)).transpose()?;
         Ok(Filter {
             from: self.from.map(|from| from.0),
             to: self.to.map(|to| to.0),

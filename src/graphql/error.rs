@@ -8,16 +8,33 @@ use crate::error::{Error, UserErrorCode as Code};
 
 /// The closed set of `extensions.code`.
 pub mod code {
-    pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
-    pub const FORBIDDEN: &str = "FORBIDDEN";
-    pub const READ_ONLY: &str = "READ_ONLY";
-    pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
-    pub const RATE_LIMITED: &str = "RATE_LIMITED";
-    pub const COST_LIMIT_EXCEEDED: &str = "COST_LIMIT_EXCEEDED";
-    pub const UNAVAILABLE: &str = "UNAVAILABLE";
-    pub const INTERNAL: &str = "INTERNAL";
-    pub const GRAPHQL_PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
-    pub const GRAPHQL_VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
+    macro_rules! codes {
+        ($($name:ident $status:literal $when:literal)*) => {
+            $(#[doc = $when] pub const $name: &str = stringify!($name);)*
+
+            /// Every code, with the status that it brings under `application/graphql-response+json`, and when.
+            pub const ALL: &[(&str, &str, &str)] = &[$(($name, $status, $when)),*];
+        };
+    }
+
+    codes! {
+        UNAUTHENTICATED "401" "No access token, or one that is not valid (any more)."
+        FORBIDDEN "200" "A scope is missing; `requiredScopes` names those of which one would do."
+        READ_ONLY "403" "A mutation with a read-only API key."
+        BAD_USER_INPUT "200; 400, 406, 415 before anything is parsed"
+            "An argument, a variable or the request itself is not allowed; the message says what is."
+        METHOD_NOT_ALLOWED "405" "A mutation by GET."
+        PERSISTED_DOCUMENT_NOT_FOUND "404" "No document of this id is known; send its text too."
+        DOCUMENT_NOT_ALLOWED "400" "The server accepts known documents only, and this is none of them."
+        COST_LIMIT_EXCEEDED "400; 413 for a body over 256 KiB"
+            "The document is too long, too deep, too broad or too dear."
+        GRAPHQL_PARSE_FAILED "400" "The document is not GraphQL."
+        GRAPHQL_VALIDATION_FAILED "400" "The document or its variables do not fit the schema."
+        RATE_LIMITED "429" "The limit of the API key is reached; `retryAfter` is in seconds."
+        UNAVAILABLE "200; 503 when the token could not be checked" "The database does not answer; try again."
+        INTERNAL "200; 500 when the token could not be checked"
+            "A defect; the log has the details under `requestId`."
+    }
 }
 
 /// A field's error. What the client may not see stays in the source, for the log.

@@ -1,32 +1,37 @@
 //! Between validation and execution: the depth and the cost of an operation are known, and nothing has run yet.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_graphql::extensions::{
-    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, NextValidation, ResolveInfo,
+    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextResolve, NextValidation,
+    ResolveInfo,
 };
-use async_graphql::indexmap::IndexMap;
-use async_graphql::{Response, ServerError, ServerResult, ValidationResult, Value};
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};
+use async_graphql::{
+    Pos, Positioned, QueryPathSegment, Response, ServerError, ServerResult, ValidationResult, Value,
+    Variables,
+};
 
 use super::error::{code, request_error};
-use super::shape::{is_lost, lost};
+use super::inputs::check_variables;
+use super::normal::Normal;
+use super::request::Meant;
+use super::shape::{lost, settle};
 use crate::context::Context;
 use crate::limits::Spent;
 
 const MAX_COST: usize = 10_000;
 
-/// How deep the operation may be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct MaxDepth(pub usize);
-
 /// How far a request came.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Progress(Arc<Reached>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Reached {
     executed: AtomicBool,
+    normal: OnceLock<Arc<Normal>>,
     spent: OnceLock<Spent>,
     /// What went wrong in fields.
     errors: Mutex<Vec<ServerError>>,
@@ -39,6 +44,10 @@ impl Progress {
 
     pub(super) fn spent(&self) -> Option<Spent> {
         self.0.spent.get().copied()
+    }
+
+    pub(super) fn normal(&self) -> Option<&Normal> {
+        self.0.normal.get().map(|normal| &**normal)
     }
 
     pub(super) fn take_errors(&self) -> Vec<ServerError> {
@@ -61,6 +70,28 @@ impl ExtensionFactory for Gate {
 
 #[async_trait::async_trait]
 impl Extension for Gate {
+    /// Puts the operation in place, in its normal form; its document is valid already, its variables may not be.
+    async fn parse_query(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        query: &str,
+        variables: &Variables,
+        next: NextParseQuery<'_>,
+    ) -> ServerResult<ExecutableDocument> {
+        let (Some(meant), Some(progress)) = (ctx.data_opt::<Meant>(), ctx.data_opt::<Progress>()) else {
+            return next.run(ctx, query, variables).await;
+        };
+        let registry = &ctx.schema_env.registry;
+        check_variables(registry, &meant.operation.definition, variables)?;
+        let normal = meant.document.normal(&meant.operation, registry, variables);
+        let definition = Positioned::new(normal.definition.clone(), Pos::default());
+        let _ = progress.0.normal.set(normal);
+        Ok(ExecutableDocument {
+            operations: DocumentOperations::Single(definition),
+            fragments: HashMap::new(),
+        })
+    }
+
     async fn validation(
         &self,
         ctx: &ExtensionContext<'_>,
@@ -89,10 +120,12 @@ impl Extension for Gate {
         info: ResolveInfo<'_>,
         next: NextResolve<'_>,
     ) -> ServerResult<Option<Value>> {
-        let nullable = !info.return_type.ends_with('!');
+        // The library tells the type of a field rightly, and that of an item in a list not: the field settles its items.
+        let ty = match info.path_node.segment {
+            QueryPathSegment::Index(_) => None,
+            QueryPathSegment::Name(_) => Some(info.return_type.to_owned()),
+        };
         let value = match (next.run(ctx, info).await, ctx.data_opt::<Progress>()) {
-            // A union of which no fragment matched: the library says null, where the specification says {}.
-            (Ok(None | Some(Value::Null)), _) if !nullable => Value::Object(IndexMap::new()),
             (Ok(value), _) => value.unwrap_or_default(),
             (Err(error), Some(progress)) => {
                 progress.add_error(error);
@@ -100,16 +133,20 @@ impl Extension for Gate {
             }
             (Err(error), None) => return Err(error),
         };
-        Ok(Some(match (is_lost(&value), nullable) {
-            (false, _) => value,
-            (true, true) => Value::Null,
-            (true, false) => lost(),
+        Ok(Some(match ty {
+            Some(ty) => settle(value, &ty),
+            None => value,
         }))
     }
 }
 
 fn check(ctx: &ExtensionContext<'_>, result: &ValidationResult) -> Result<(), ServerError> {
-    let MaxDepth(most) = *ctx.data_unchecked();
+    let (Some(meant), Some(cx), Some(progress)) =
+        (ctx.data_opt::<Meant>(), ctx.data_opt::<Context>(), ctx.data_opt::<Progress>())
+    else {
+        return Err(request_error("The request was not prepared.", code::INTERNAL));
+    };
+    let most = meant.operation.max_depth;
     if result.depth > most {
         let message = format!("The operation is {} levels deep; at most {most} are allowed.", result.depth);
         return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
@@ -119,10 +156,14 @@ fn check(ctx: &ExtensionContext<'_>, result: &ValidationResult) -> Result<(), Se
             format!("The operation costs {} points; at most {MAX_COST} are allowed.", result.complexity);
         return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
     }
-    let (Some(cx), Some(progress)) = (ctx.data_opt::<Context>(), ctx.data_opt::<Progress>()) else {
-        return Ok(());
-    };
-    let Some(spent) = cx.spend(u64::try_from(result.complexity).unwrap_or(u64::MAX)) else {
+    charge(cx, progress, u64::try_from(result.complexity).unwrap_or(u64::MAX))?;
+    cx.note_use(meant.operation.label.as_deref());
+    Ok(())
+}
+
+/// Charges the caller for the operation, if there is enough left.
+fn charge(cx: &Context, progress: &Progress, cost: u64) -> Result<(), ServerError> {
+    let Some(spent) = cx.spend(cost) else {
         return Ok(());
     };
     let _ = progress.0.spent.set(spent);

@@ -5,8 +5,8 @@ use entity::RoleId;
 
 use super::context;
 use super::error::{UserError, payload};
-use super::keys::{ApiKey, parse_owner};
-use super::scalars::{DateTime, parse_id, parse_ids};
+use super::keys::ApiKey;
+use super::scalars::{DateTime, parse_id, parse_ids, parse_owner};
 use crate::actions::keys as actions;
 use crate::actions::keys::{ClientSecret, KeyChanges, NewKey, Selection};
 use crate::error::Result;

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleObject};
-use entity::account::AccountKind;
-use entity::{AccountId, GlobalId, KeyId, ObjectKind, key_secret};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use entity::{KeyId, key_secret};
 
 use super::accounts::{Actor, Owner, actor, owner_row};
 use super::context;
 use super::error::field_error;
+use super::key_filter::{ApiKeyBy, ApiKeyFilter, ApiKeyOrder};
 use super::loaders::{Defaults, EffectiveScopesOf, OfKey, RolesOf, ScopesOf, SecretsOf, load};
 use super::page::{ApiKeyConnection, PageArguments, page_cost, wants_count};
 use super::roles::Role;
-use super::scalars::{DateTime, parse_id, parse_ids};
+use super::scalars::{DateTime, parse_id};
 use super::scopes::Scope;
 use crate::actions::keys as actions;
-use crate::actions::keys::{Key, KeyFilter, KeyOrder};
-use crate::error::{Error, Result, UserError};
+use crate::actions::keys::{Key, KeyFilter};
+use crate::error::Error;
 
 /// What an API key is at the moment: the first that applies, from the bottom of this list. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -54,6 +54,8 @@ pub(super) struct SecretInfo {
     created_at: DateTime,
     /// The end of a secret that has been replaced; null for the current one.
     valid_until: Option<DateTime>,
+    /// When it was last exchanged for a token; null for never. Up to a second late.
+    last_used_at: Option<DateTime>,
 }
 
 impl From<key_secret::Model> for SecretInfo {
@@ -62,8 +64,22 @@ impl From<key_secret::Model> for SecretInfo {
             hint: secret.hint,
             created_at: DateTime(secret.created_at),
             valid_until: secret.valid_until.map(DateTime),
+            last_used_at: secret.last_used_at.map(DateTime),
         }
     }
+}
+
+/// The last use of an API key: an exchange, or a request made with one of its tokens.
+#[derive(Clone, Debug, SimpleObject)]
+pub(super) struct LastUsed {
+    /// When.
+    at: DateTime,
+    /// From which address.
+    ip: Option<String>,
+    /// With which program, as it calls itself.
+    user_agent: Option<String>,
+    /// For what: the name of the GraphQL operation (of its first field, if it has none), or `token exchange`.
+    operation: Option<String>,
 }
 
 /// An API key: an OAuth 2.0 confidential client with an owner, roles, scopes, limits and an end.
@@ -211,6 +227,16 @@ impl ApiKey {
         self.0.expires_at.map(DateTime)
     }
 
+    /// Its last use; null for never. Up to a second late.
+    async fn last_used(&self) -> Option<LastUsed> {
+        Some(LastUsed {
+            at: DateTime(self.0.last_used_at?),
+            ip: self.0.last_used_ip.clone(),
+            user_agent: self.0.last_used_user_agent.clone(),
+            operation: self.0.last_used_operation.clone(),
+        })
+    }
+
     /// Raised by each change; send it back in updates to notice a lost update.
     async fn version(&self) -> i32 {
         self.0.version
@@ -219,114 +245,6 @@ impl ApiKey {
 
 async fn settings(ctx: &Context<'_>) -> async_graphql::Result<Arc<entity::settings::Model>> {
     load(ctx, Defaults).await?.ok_or_else(|| field_error(Error::internal("no settings")))
-}
-
-/// Names one API key.
-#[derive(Clone, Debug, OneofObject)]
-pub(super) enum ApiKeyBy {
-    /// By its id.
-    Id(ID),
-    /// By its OAuth client id.
-    ClientId(String),
-}
-
-/// What owns an API key. Values can be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "AccountKind")]
-pub(super) enum OwnerKind {
-    /// A person.
-    User,
-    /// A service account.
-    ServiceAccount,
-}
-
-/// Which API keys: all conditions hold together, a list means any of its values.
-#[derive(Clone, Debug, Default, InputObject)]
-pub(super) struct ApiKeyFilter {
-    /// With these ids.
-    ids: Option<Vec<ID>>,
-    /// Of these users and service accounts.
-    owner_ids: Option<Vec<ID>>,
-    /// Of users, or of service accounts.
-    owner_kind: Option<OwnerKind>,
-    /// In any of these states. Left out, deleted keys and those of inactive owners do not appear.
-    status: Option<Vec<ApiKeyStatus>>,
-    /// Read-only or not.
-    read_only: Option<bool>,
-    /// Made before this.
-    created_before: Option<DateTime>,
-    /// Made after this.
-    created_after: Option<DateTime>,
-    /// With an end before this.
-    expires_before: Option<DateTime>,
-}
-
-impl ApiKeyFilter {
-    pub(super) fn parse(self) -> Result<KeyFilter> {
-        Ok(KeyFilter {
-            ids: self.ids.map(|ids| parse_ids("ids", &ids)).transpose()?,
-            owners: self.owner_ids.map(|ids| parse_owners("ownerIds", &ids)).transpose()?,
-            owner_kind: self.owner_kind.map(Into::into),
-            status: self.status.map(|wanted| wanted.into_iter().map(Into::into).collect()),
-            read_only: self.read_only,
-            created_before: self.created_before.map(|instant| instant.0),
-            created_after: self.created_after.map(|instant| instant.0),
-            expires_before: self.expires_before.map(|instant| instant.0),
-        })
-    }
-}
-
-/// Reads the id of a user or service account.
-pub(super) fn parse_owner(field: &'static str, id: &ID) -> Result<AccountId> {
-    match parse_id(field, id)? {
-        GlobalId { kind: ObjectKind::User | ObjectKind::ServiceAccount, uuid } => Ok(AccountId(uuid)),
-        GlobalId { .. } => {
-            Err(UserError::invalid(field, "This is not the id of a user or service account.").into())
-        }
-    }
-}
-
-pub(super) fn parse_owners(field: &'static str, ids: &[ID]) -> Result<Vec<AccountId>> {
-    ids.iter().map(|id| parse_owner(field, id)).collect()
-}
-
-/// What a list of API keys is ordered by. Values can be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "KeyOrder")]
-pub(super) enum ApiKeyOrderField {
-    /// The time of creation.
-    CreatedAt,
-    /// The name.
-    Name,
-    /// The end; keys without one come last.
-    ExpiresAt,
-}
-
-/// A direction. Values can be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub(super) enum OrderDirection {
-    /// Smallest, earliest first.
-    Asc,
-    /// Largest, latest first.
-    Desc,
-}
-
-/// The order of a list of API keys.
-#[derive(Clone, Copy, Debug, InputObject)]
-pub(super) struct ApiKeyOrder {
-    /// What to order by.
-    field: ApiKeyOrderField,
-    /// In which direction.
-    direction: OrderDirection,
-}
-
-impl ApiKeyOrder {
-    fn parse(order: Option<Self>) -> (KeyOrder, bool) {
-        // The newest keys first, unless told otherwise.
-        order.map_or((KeyOrder::CreatedAt, true), |order| {
-            (order.field.into(), order.direction == OrderDirection::Desc)
-        })
-    }
 }
 
 /// One list of keys: for the root field and for the viewer's own.
@@ -360,7 +278,7 @@ impl KeyQueries {
         let key = match by {
             ApiKeyBy::Id(id) => {
                 let id: KeyId = parse_id("by", &id).map_err(field_error)?;
-                actions::find(cx, id).await
+                actions::find_many(cx, &[id]).await.map(|mut found| found.pop())
             }
             ApiKeyBy::ClientId(client_id) => actions::find_by_client_id(cx, &client_id).await,
         };

@@ -22,6 +22,12 @@ pub(super) type Loaders = DataLoader<Batches>;
 /// What loaders fetch with.
 pub(super) struct Batches(Context);
 
+impl Batches {
+    pub(super) fn context(&self) -> &Context {
+        &self.0
+    }
+}
+
 pub(super) fn loaders(cx: Context, waiting: &Waiting) -> Loaders {
     let waiting = waiting.clone();
     DataLoader::new(Batches(cx), move |batch| waiting.add(batch)).delay(Duration::ZERO)

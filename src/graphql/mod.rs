@@ -3,34 +3,49 @@
 mod accounts;
 mod activity;
 mod batches;
+mod breadth;
 mod document;
 mod error;
 mod gate;
+mod inputs;
+mod key_filter;
 mod key_mutations;
 mod keys;
+mod lexer;
 mod loaders;
 mod node;
+mod normal;
 mod page;
+mod rate_limit;
+mod request;
 mod roles;
 mod scalars;
 mod scopes;
 mod shape;
+mod validate;
 mod viewer;
 
-use async_graphql::parser::parse_query;
-use async_graphql::{
-    EmptySubscription, MergedObject, Request, SDLExportOptions, ServerError, Value, Variables,
-};
+use std::sync::Arc;
+
+use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, ServerError, ValidationMode, Value};
 use serde::Serialize;
 
 use batches::Waiting;
+use document::Document;
 pub use error::code;
-use error::{finish, request_error};
-use gate::{Gate, MaxDepth, Progress};
-use shape::{Shape, is_lost};
+use error::finish;
+use gate::{Gate, Progress};
+use request::Meant;
+pub use request::{Asked, Operation};
+use shape::is_lost;
+use validate::Validate;
 
 use crate::context::Context;
 use crate::limits::Spent;
+use crate::recent::Recent;
+
+/// The bytes of all documents that are kept parsed. Parsed, a document takes tens of times as much.
+const PARSED: usize = 1024 * 1024;
 
 /// Everything that can be asked.
 #[derive(Default, MergedObject)]
@@ -41,28 +56,28 @@ struct Query(
     roles::RoleQueries,
     scopes::ScopeQueries,
     activity::ActivityQueries,
+    rate_limit::RateLimitQueries,
 );
 
 /// Everything that can be changed.
 #[derive(Default, MergedObject)]
 struct Mutation(key_mutations::KeyMutations);
 
+type Types = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+
 /// The schema, ready to execute.
 #[derive(Clone)]
-pub struct Schema(async_graphql::Schema<Query, Mutation, EmptySubscription>);
+pub struct Schema {
+    validates: Types,
+    executes: Types,
+    sdl: Arc<str>,
+    parsed: Arc<Recent<Arc<str>, Arc<Document>>>,
+}
 
 impl std::fmt::Debug for Schema {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Schema")
     }
-}
-
-/// What a client sent (GraphQL over HTTP, section "Request Parameters").
-#[derive(Debug, Default)]
-pub struct Operation {
-    pub query: String,
-    pub operation_name: Option<String>,
-    pub variables: serde_json::Map<String, serde_json::Value>,
 }
 
 /// How a request ended.
@@ -78,48 +93,78 @@ pub struct Executed {
 
 impl Schema {
     pub fn build() -> Self {
-        let schema = async_graphql::Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-            .extension(Gate)
-            .limit_directives(20)
-            .limit_recursive_depth(64)
-            .finish();
-        Self(schema)
+        let types = || Types::build(Query::default(), Mutation::default(), EmptySubscription);
+        let validates = types().extension(Validate).finish();
+        let executes = types().extension(Gate).validation_mode(ValidationMode::Fast).finish();
+        let sdl = validates.sdl_with_options(SDLExportOptions::new().include_specified_by()).into();
+        Self { validates, executes, sdl, parsed: Arc::new(Recent::new(PARSED)) }
     }
 
     /// The schema as text, in the order of its design.
-    pub fn sdl(&self) -> String {
-        self.0.sdl_with_options(SDLExportOptions::new().include_specified_by())
+    pub fn sdl(&self) -> &str {
+        &self.sdl
     }
 
     /// Checks, charges and executes one operation.
     pub async fn execute(&self, cx: Context, operation: Operation) -> Executed {
         let progress = Progress::default();
         let request_id = cx.origin.request_id.clone();
-        let mut response = match prepare(&cx, operation) {
-            Ok((request, shape)) => {
-                let waiting = Waiting::default();
-                let loaders = loaders::loaders(cx.clone(), &waiting);
-                let request = request.data(cx).data(loaders).data(progress.clone());
-                let mut response = waiting.drive(self.0.execute(request)).await;
-                shape.arrange(&mut response.data);
-                if is_lost(&response.data) {
-                    response.data = Value::Null;
-                }
-                response
-            }
-            Err(error) => async_graphql::Response::from_errors(vec![error]),
+        let (data, mut errors) = match self.prepare(&cx, operation).await {
+            Ok(meant) => self.run(cx, &meant, &progress).await,
+            Err(errors) => (Value::Null, errors),
         };
         let executed = progress.executed();
         let fallback = if executed { code::BAD_USER_INPUT } else { code::GRAPHQL_VALIDATION_FAILED };
-        let mut errors = std::mem::take(&mut response.errors);
-        errors.extend(progress.take_errors());
         for error in &mut errors {
             finish(error, fallback, request_id.as_deref());
         }
         let refused = (!executed).then(|| errors.first().and_then(code_of)).flatten();
-        let body = Body { data: executed.then_some(&response.data), errors: &errors };
+        let body = Body { data: executed.then_some(&data), errors: &errors };
         let body = serde_json::to_string(&body).unwrap_or_default();
         Executed { body, refused, spent: progress.spent() }
+    }
+
+    /// Refuses what is too much, not for this caller, or not valid, before anything runs.
+    async fn prepare(&self, cx: &Context, operation: Operation) -> Result<Meant, Vec<ServerError>> {
+        let alone = |error| vec![error];
+        let text = request::text(&cx.app.documents, operation.document).map_err(alone)?;
+        let document = self.parse(text).map_err(alone)?;
+        let name = operation.operation_name.as_deref().filter(|name| !name.is_empty());
+        let meant = Meant::new(cx, document, name, (operation.variables, operation.by_get)).map_err(alone)?;
+        if !meant.document.is_valid() {
+            let errors = self.validates.execute(meant.to_validate()).await.errors;
+            if !errors.is_empty() {
+                return Err(errors);
+            }
+        }
+        Ok(meant)
+    }
+
+    /// Executes, and gives the answer its shape.
+    async fn run(&self, cx: Context, meant: &Meant, progress: &Progress) -> (Value, Vec<ServerError>) {
+        let waiting = Waiting::default();
+        let loaders = loaders::loaders(cx.clone(), &waiting);
+        let request = meant.to_execute().data(cx).data(loaders).data(progress.clone());
+        let mut response = waiting.drive(self.executes.execute(request)).await;
+        if let Some(normal) = progress.normal() {
+            normal.shape.arrange(&mut response.data);
+        }
+        if is_lost(&response.data) {
+            response.data = Value::Null;
+        }
+        response.errors.extend(progress.take_errors());
+        (response.data, response.errors)
+    }
+
+    /// Parses a document, unless that was done not long ago.
+    fn parse(&self, text: Arc<str>) -> Result<Arc<Document>, ServerError> {
+        if let Some(parsed) = self.parsed.get(&*text) {
+            return Ok(parsed);
+        }
+        let document = Arc::new(Document::parse(&text)?);
+        let weight = text.len();
+        self.parsed.put(text, Arc::clone(&document), weight);
+        Ok(document)
     }
 }
 
@@ -136,34 +181,6 @@ fn code_of(error: &ServerError) -> Option<String> {
         Value::String(code) => Some(code.clone()),
         _ => None,
     }
-}
-
-/// Parses the document and refuses what is too much, or not for this caller, before anything runs.
-fn prepare(cx: &Context, operation: Operation) -> Result<(Request, Shape), ServerError> {
-    document::check_length(&operation.query)?;
-    let parsed = parse_query(&operation.query).map_err(|error| {
-        let mut error = ServerError::from(error);
-        error.extensions.get_or_insert_default().set("code", code::GRAPHQL_PARSE_FAILED);
-        error
-    })?;
-    let name = operation.operation_name.as_deref().filter(|name| !name.is_empty());
-    let wanted = document::operation(&parsed, name)?;
-    document::check_breadth(&parsed, wanted)?;
-    document::check_variables(wanted, &operation.variables)?;
-    if document::is_mutation(wanted) && cx.caller.is_read_only() {
-        return Err(request_error(crate::error::Error::ReadOnly.to_string(), code::READ_ONLY));
-    }
-    let max_depth = MaxDepth(document::max_depth(wanted));
-    let mut request = Request::new(operation.query)
-        .variables(Variables::from_json(operation.variables.into()))
-        .data(max_depth);
-    if let Some(name) = name {
-        request = request.operation_name(name);
-    }
-    let mut shape = Shape::default();
-    shape.add(&parsed, &wanted.selection_set.node);
-    request.set_parsed_query(parsed);
-    Ok((request, shape))
 }
 
 /// The request that a resolver runs for.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use entity::Timestamp;
+use entity::{AccountId, GlobalId, ObjectKind, Timestamp};
 
 use crate::error::{Error, Result, UserError};
 
@@ -21,6 +21,10 @@ impl ScalarType for DateTime {
             }),
             other => Err(InputValueError::expected_type(other)),
         }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
     }
 
     fn to_value(&self) -> Value {
@@ -43,6 +47,10 @@ impl ScalarType for Long {
                 .ok_or_else(|| InputValueError::custom("a Long is a whole number of 64 bits")),
             _ => Err(InputValueError::expected_type(value)),
         }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
     }
 
     fn to_value(&self) -> Value {
@@ -75,6 +83,20 @@ pub(super) fn parse_id<T: FromStr>(field: &'static str, id: &ID) -> Result<T> {
 
 pub(super) fn parse_ids<T: FromStr>(field: &'static str, ids: &[ID]) -> Result<Vec<T>> {
     ids.iter().map(|id| parse_id(field, id)).collect()
+}
+
+/// Reads the id of a user or service account.
+pub(super) fn parse_owner(field: &'static str, id: &ID) -> Result<AccountId> {
+    match parse_id(field, id)? {
+        GlobalId { kind: ObjectKind::User | ObjectKind::ServiceAccount, uuid } => Ok(AccountId(uuid)),
+        GlobalId { .. } => {
+            Err(UserError::invalid(field, "This is not the id of a user or service account.").into())
+        }
+    }
+}
+
+pub(super) fn parse_owners(field: &'static str, ids: &[ID]) -> Result<Vec<AccountId>> {
+    ids.iter().map(|id| parse_owner(field, id)).collect()
 }
 
 /// The beginning of what a caller sent, safe to repeat.

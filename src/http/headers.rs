@@ -5,8 +5,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::limits::Spent;
 
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Nothing that bears a credential or personal data is kept by caches (RFC 6749, section 5.1).
 pub(super) fn no_store(headers: &mut HeaderMap) {

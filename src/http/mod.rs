@@ -2,6 +2,7 @@
 
 mod authorize;
 mod body;
+mod cross_origin;
 mod discovery;
 mod error;
 mod graphql;
@@ -15,8 +16,9 @@ mod token;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
@@ -41,7 +43,8 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/.well-known/oauth-protected-resource", get(discovery::protected_resource)),
         ("/.well-known/jwks.json", get(discovery::jwks)),
         // Front ends, and everybody with a token.
-        ("/graphql", post(graphql::execute)),
+        ("/graphql", get(graphql::get).post(graphql::post)),
+        ("/graphql/schema.graphql", get(graphql::schema)),
         // Operations.
         ("/healthz", get(health::alive)),
         ("/readyz", get(health::ready)),
@@ -51,6 +54,8 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
 
 /// All routes, and around them what is written once: the request's id, its line in the log, the end of a panic.
 pub fn router(state: AppState) -> Router {
+    let origins = &state.app.cors_origins;
+    let cors = option_layer((!origins.is_empty()).then(|| cross_origin::cors(origins)));
     routes()
         .into_iter()
         .fold(Router::new(), |router, (path, handler)| {
@@ -62,6 +67,8 @@ pub fn router(state: AppState) -> Router {
             router.route(path, handler)
         })
         .fallback(error::no_such_path)
+        .layer(from_fn(cross_origin::guard_cookie))
+        .layer(cors)
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn_with_state(state.clone(), origin::trace))
         .with_state(state)

@@ -10,10 +10,10 @@ use axum::response::Response;
 use ipnet::IpNet;
 
 use super::AppState;
+use super::headers::REQUEST_ID;
 use crate::context::Origin;
 use crate::entropy::bytes;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// A user agent may be long; the log keeps its beginning.
 const MAX_USER_AGENT: usize = 200;

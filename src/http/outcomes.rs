@@ -80,6 +80,10 @@ pub fn reference() -> String {
         let _ = writeln!(page, "| `{name}` | {error} | {status} | {graphql} | {about} |");
     }
     page.push_str(OTHERS);
+    for (code, status, when) in code::ALL {
+        let _ = writeln!(page, "| `{code}` | {status} | {when} |");
+    }
+    page.push_str(PROBLEMS);
     page
 }
 
@@ -101,14 +105,18 @@ Codes of GraphQL errors (`extensions.code`), beside those above:
 
 | code | status of `application/graphql-response+json` | when |
 | --- | --- | --- |
-| `UNAUTHENTICATED` | 401 | No access token, or one that is not valid (any more). |
-| `FORBIDDEN` | 200 | A scope is missing; `requiredScopes` names those of which one would do. |
-| `READ_ONLY` | 403 | A mutation with a read-only API key. |
-| `BAD_USER_INPUT` | 200; 400, 406, 415 before anything is parsed | An argument, a variable or the request itself is not allowed; the message says what is. |
-| `COST_LIMIT_EXCEEDED` | 400; 413 for a body over 256 KiB | The document is too long, too deep, too broad or too dear. |
-| `GRAPHQL_PARSE_FAILED` | 400 | The document is not GraphQL. |
-| `GRAPHQL_VALIDATION_FAILED` | 400 | The document does not fit the schema. |
-| `RATE_LIMITED` | 429 | The limit of the API key is reached; `retryAfter` is in seconds. |
-| `UNAVAILABLE` | 200; 503 when the token could not be checked | The database does not answer; try again. |
-| `INTERNAL` | 200; 500 when the token could not be checked | A defect; the log has the details under `requestId`. |
+";
+
+const PROBLEMS: &str = "
+Under `application/json`, which older clients send, what was refused after its parameters were read has status 200 instead of 400 or 404.
+
+Codes of problem details (RFC 9457), on every path that is neither `/graphql` nor OAuth:
+
+| `code` | status | when |
+| --- | --- | --- |
+| `NOT_FOUND` | 404 | There is nothing at this path. |
+| `METHOD_NOT_ALLOWED` | 405 | The path does not answer to this method; `Allow` lists those it does. |
+| `CROSS_ORIGIN` | 403 | A request with the console's cookie that does not come from the console's own pages; on any path. |
+| `UNAVAILABLE` | 503 | The database does not answer; Retry-After says when to try again. |
+| `INTERNAL` | 500 | A defect; the log has the details under the request's id. |
 ";

@@ -86,12 +86,13 @@ pub async fn list(
     page::fetch(db, rows::activity(reach).filter(filter.condition()), sort, request).await
 }
 
-pub async fn find(
+pub async fn find_many(
     db: &impl ConnectionTrait,
     reach: &Reach,
-    id: ActivityId,
-) -> Result<Option<Reached<activity::Model>>> {
-    Ok(rows::activity(reach).filter(Column::Id.eq(id)).one(db).await?.map(Reached::new))
+    ids: &[ActivityId],
+) -> Result<Vec<Reached<activity::Model>>> {
+    let found = rows::activity(reach).filter(Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(found.into_iter().map(Reached::new).collect())
 }
 
 /// Writes one event, as part of the change that it tells of.

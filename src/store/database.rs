@@ -31,33 +31,36 @@ pub struct Database {
     /// SQLite lets one connection write at a time: the journal and changes take turns here, in the order they came,
     /// instead of meeting the database's own lock, which is not fair.
     turns: Option<Arc<Mutex<()>>>,
-    statements: Arc<AtomicU64>,
+    reads: Arc<AtomicU64>,
 }
 
 impl Database {
     /// The cause of a failure is kept: it is the operator who reads it.
     pub async fn connect(url: &DatabaseUrl) -> Result<Self, DbErr> {
-        let statements = Arc::new(AtomicU64::new(0));
+        let reads = Arc::new(AtomicU64::new(0));
         match url {
             DatabaseUrl::Sqlite(path) => {
                 // The writer comes first: it makes the file, and readers cannot.
-                let writer = Line::open(sqlite(path, 1, false), &statements).await?;
+                let writer = Line::open(sqlite(path, 1, false)).await?;
                 Ok(Self {
-                    journal: Line::open(sqlite(path, 1, false), &statements).await?,
-                    readers: connect(sqlite(path, READERS, true), &statements).await?,
+                    journal: Line::open(sqlite(path, 1, false)).await?,
+                    readers: counted(sea_orm::Database::connect(sqlite(path, READERS, true)).await?, &reads),
                     writer,
                     turns: Some(Arc::default()),
-                    statements,
+                    reads,
                 })
             }
             DatabaseUrl::Postgres(address) => {
                 // Whoever reads what it has just changed must not wait for others that wait to change something.
                 Ok(Self {
-                    journal: Line::open(postgres(address, 1), &statements).await?,
-                    readers: connect(postgres(address, POSTGRES_READERS), &statements).await?,
-                    writer: Line::open(postgres(address, POSTGRES_WRITERS), &statements).await?,
+                    journal: Line::open(postgres(address, 1)).await?,
+                    readers: counted(
+                        sea_orm::Database::connect(postgres(address, POSTGRES_READERS)).await?,
+                        &reads,
+                    ),
+                    writer: Line::open(postgres(address, POSTGRES_WRITERS)).await?,
                     turns: None,
-                    statements,
+                    reads,
                 })
             }
         }
@@ -98,9 +101,9 @@ impl Database {
         Ok(Tx { inner: Some(line.begin().await?), line: Arc::clone(line), turn })
     }
 
-    /// How many statements were sent so far.
-    pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+    /// How many statements were sent outside transactions so far.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// Closes all connections after what they are doing.
@@ -120,16 +123,15 @@ impl Database {
 #[derive(Debug)]
 struct Line {
     options: ConnectOptions,
-    statements: Arc<AtomicU64>,
     connection: RwLock<DatabaseConnection>,
     broken: AtomicBool,
 }
 
 impl Line {
-    async fn open(options: ConnectOptions, statements: &Arc<AtomicU64>) -> Result<Arc<Self>, DbErr> {
-        let connection = connect(options.clone(), statements).await?;
+    async fn open(options: ConnectOptions) -> Result<Arc<Self>, DbErr> {
+        let connection = sea_orm::Database::connect(options.clone()).await?;
         let (connection, broken) = (RwLock::new(connection), AtomicBool::new(false));
-        Ok(Arc::new(Self { options, statements: Arc::clone(statements), connection, broken }))
+        Ok(Arc::new(Self { options, connection, broken }))
     }
 
     async fn begin(&self) -> Result<DatabaseTransaction> {
@@ -144,7 +146,7 @@ impl Line {
     }
 
     async fn renew(&self) -> Result<()> {
-        let fresh = connect(self.options.clone(), &self.statements).await?;
+        let fresh = sea_orm::Database::connect(self.options.clone()).await?;
         let old = std::mem::replace(&mut *self.connection.write().await, fresh);
         self.broken.store(false, Ordering::Release);
         tracing::warn!("the connection that writes was replaced, because a transaction did not end cleanly");
@@ -201,13 +203,12 @@ impl Deref for Tx {
     }
 }
 
-async fn connect(options: ConnectOptions, statements: &Arc<AtomicU64>) -> Result<DatabaseConnection, DbErr> {
-    let mut connection = sea_orm::Database::connect(options).await?;
-    let statements = Arc::clone(statements);
+fn counted(mut connection: DatabaseConnection, reads: &Arc<AtomicU64>) -> DatabaseConnection {
+    let reads = Arc::clone(reads);
     connection.set_metric_callback(move |_| {
-        statements.fetch_add(1, Ordering::Relaxed);
+        reads.fetch_add(1, Ordering::Relaxed);
     });
-    Ok(connection)
+    connection
 }
 
 fn sqlite(path: &std::path::Path, most: u32, read_only: bool) -> ConnectOptions {

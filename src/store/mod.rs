@@ -14,6 +14,7 @@ pub mod scopes;
 pub mod secrets;
 pub mod server_keys;
 pub mod settings;
+pub mod usage;
 
 pub use database::{Database, Tx};
 pub use rows::Reached;

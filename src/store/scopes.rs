@@ -46,8 +46,9 @@ pub async fn count(db: &impl ConnectionTrait, _reach: &Reach, filter: &ScopeFilt
     Ok(rows::shared::<scope::Entity>().filter(filter.condition()).count(db).await?)
 }
 
-pub async fn find(db: &impl ConnectionTrait, id: ScopeId) -> Result<Option<scope::Model>> {
-    Ok(rows::shared::<scope::Entity>().filter(Column::Id.eq(id)).one(db).await?)
+/// Those of these scopes that exist.
+pub async fn find_many(db: &impl ConnectionTrait, ids: &[ScopeId]) -> Result<Vec<scope::Model>> {
+    Ok(rows::shared::<scope::Entity>().filter(Column::Id.is_in(ids.iter().copied())).all(db).await?)
 }
 
 /// Those of these scopes that exist.

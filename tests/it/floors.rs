@@ -16,14 +16,32 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("values", &["error"]),
     ("access", &["error", "values"]),
+    ("recent", &[]),
     // 1: queries, secrets, limits.
     ("crypto", &["entropy"]),
     ("limits", &["clock", "config", "error", "values"]),
     ("store", &["access", "config", "entropy", "error", "values"]),
     // 2: one request, and what is built once. The journal and the bootstrap are parts of what is built.
     ("bootstrap", &["access", "config", "crypto", "entropy", "store"]),
+    ("documents", &["crypto", "recent"]),
     ("journal", &["entropy", "error", "store"]),
-    ("app", &["bootstrap", "clock", "config", "crypto", "entropy", "error", "journal", "limits", "store"]),
+    ("usage", &["error", "store"]),
+    (
+        "app",
+        &[
+            "bootstrap",
+            "clock",
+            "config",
+            "crypto",
+            "documents",
+            "entropy",
+            "error",
+            "journal",
+            "limits",
+            "store",
+            "usage",
+        ],
+    ),
     ("context", &["access", "app", "entropy", "error", "limits", "store"]),
     // 3: what the server can do.
     (
@@ -31,7 +49,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         &["access", "app", "context", "crypto", "entropy", "error", "journal", "limits", "store", "values"],
     ),
     // 4: how requests arrive. `http` knows of `graphql` what its module shows: the schema, an operation, the codes.
-    ("graphql", &["access", "actions", "context", "error", "limits", "values"]),
+    ("graphql", &["access", "actions", "context", "documents", "error", "limits", "recent", "values"]),
     ("http", &["access", "actions", "app", "context", "entropy", "error", "graphql", "limits"]),
     // 5: entry points.
     ("jobs", &["app"]),

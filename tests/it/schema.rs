@@ -8,7 +8,7 @@ use latchkey::graphql::Schema;
 
 #[test]
 fn the_checked_in_schema_is_what_the_server_prints() {
-    same("schema.graphql", &Schema::build().sdl());
+    same("schema.graphql", Schema::build().sdl());
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn the_page_of_settings_is_what_the_server_reads() {
 #[test]
 fn everything_in_the_schema_has_a_description() {
     assert_eq!(
-        undescribed(&Schema::build().sdl()),
+        undescribed(Schema::build().sdl()),
         Vec::<String>::new(),
         "write a sentence for each of these"
     );
@@ -46,7 +46,8 @@ fn a_missing_description_is_noticed_wherever_it_is() {
 
 #[test]
 fn scalars_say_what_they_are() {
-    let sdl = Schema::build().sdl();
+    let schema = Schema::build();
+    let sdl = schema.sdl();
     let scalars: Vec<&str> = sdl.lines().filter(|line| line.starts_with("scalar ")).collect();
     assert!(
         !scalars.is_empty() && scalars.iter().all(|line| line.contains("@specifiedBy(url:")),

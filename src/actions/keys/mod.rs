@@ -46,9 +46,9 @@ pub async fn count(cx: &Context, filter: &KeyFilter) -> Result<u64> {
     keys::count(cx.app.db.reader(), &reach, filter, cx.now).await
 }
 
-pub async fn find(cx: &Context, id: KeyId) -> Result<Option<Key>> {
+pub async fn find_many(cx: &Context, ids: &[KeyId]) -> Result<Vec<Key>> {
     let reach = cx.may(Action::ViewKeys)?;
-    keys::find(cx.app.db.reader(), &reach, id).await
+    keys::find_many(cx.app.db.reader(), &reach, ids).await
 }
 
 pub async fn find_by_client_id(cx: &Context, client_id: &str) -> Result<Option<Key>> {

@@ -20,6 +20,9 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("node", "a user", "query ($owner: ID!) { node(id: $owner) { id } }"),
     ("node", "a role", "query ($role: ID!) { node(id: $role) { id } }"),
     ("node", "a scope", "query ($scope: ID!) { node(id: $scope) { id } }"),
+    ("nodes", "a key", "query ($key: ID!) { nodes(ids: [$key]) { id } }"),
+    ("nodes", "a user", "query ($owner: ID!) { nodes(ids: [$owner]) { id } }"),
+    ("rateLimit", "", "query { rateLimit { cost } }"),
     ("apiKey", "by id", "query ($key: ID!) { apiKey(by: { id: $key }) { id } }"),
     ("apiKey", "by client id", "query ($clientId: String!) { apiKey(by: { clientId: $clientId }) { id } }"),
     ("apiKeys", "that one", "query ($key: ID!) { apiKeys(filter: { ids: [$key] }) { nodes { id } } }"),
@@ -81,6 +84,8 @@ const ROUTES: &[(Method, &str)] = &[
     (Method::GET, "/.well-known/oauth-protected-resource"),
     (Method::GET, "/.well-known/jwks.json"),
     (Method::POST, "/graphql"),
+    (Method::GET, "/graphql"),
+    (Method::GET, "/graphql/schema.graphql"),
     (Method::GET, "/healthz"),
     (Method::GET, "/readyz"),
     (Method::GET, "/"),
@@ -136,7 +141,7 @@ async fn every_route_as_nobody_and_with_a_token() {
 #[test]
 fn every_root_field_has_a_row() {
     let known: BTreeSet<String> = FIELDS.iter().map(|(field, ..)| (*field).to_owned()).collect();
-    assert_eq!(root_fields(&Schema::build().sdl()), known, "give each root field a row in FIELDS");
+    assert_eq!(root_fields(Schema::build().sdl()), known, "give each root field a row in FIELDS");
 }
 
 #[test]
@@ -209,7 +214,11 @@ async fn variables(server: &Server, victim: &Key, owner: &Account, name: &str) -
 fn outcome(answer: &Answer, field: &str) -> String {
     let body = answer.json();
     if body.get("errors").is_some() {
-        assert!(body["data"][field].is_null(), "an error comes with no data of the field: {body:#}");
+        let value = &body["data"][field];
+        assert!(
+            value.is_null() || *value == json!([null]),
+            "an error comes with no data of the field: {body:#}"
+        );
         return answer.code();
     }
     let value = &body["data"][field];
@@ -217,6 +226,7 @@ fn outcome(answer: &Answer, field: &str) -> String {
     let mistakes: Vec<&str> = mistakes.map(|error| error["code"].as_str().unwrap()).collect();
     match value {
         Value::Null => "NULL".to_owned(),
+        value if *value == json!([null]) => "NULL".to_owned(),
         value if value["nodes"] == json!([]) => "EMPTY".to_owned(),
         _ if mistakes.is_empty() => "OK".to_owned(),
         _ => mistakes.join(" "),

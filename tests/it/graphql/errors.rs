@@ -161,12 +161,12 @@ async fn the_operation_must_be_told_by_its_name_when_there_are_several() {
 async fn a_missing_variable_of_the_second_mutation_keeps_the_first_from_running() {
     let (server, ada) = started().await;
     let before = server.state().await;
-    let two = "mutation ($input: CreateApiKeyInput!) {
-        first: createApiKey(input: { name: \"first\" }) { clientSecret }
-        second: createApiKey(input: $input) { clientSecret } }";
-    let answer = ada.caller.graphql(two).await;
+    let two = "mutation ($key: ID!, $input: UpdateApiKeyInput!) {
+        first: updateApiKey(input: { id: $key, name: \"first\" }) { apiKey { id } }
+        second: updateApiKey(input: $input) { apiKey { id } } }";
+    let answer = ada.caller.graphql_with(two, json!({ "key": ada.key.id })).await;
     assert_eq!(answer.json().get("data"), None);
-    assert_eq!(answer.json()["errors"][0]["message"], "The variable $input is missing.");
+    assert_eq!(answer.json()["errors"][0]["message"], "`$input` is missing.");
     assert_eq!(server.state().await, before);
     let defaulted =
         "query ($first: Int! = 1, $after: String) { apiKeys(first: $first, after: $after) { nodes { id } } }";
@@ -204,31 +204,239 @@ async fn a_wrong_variable_is_told_and_changes_nothing() {
     }
     insta::assert_snapshot!(table, @r#"
     {}
-        refused "GRAPHQL_VALIDATION_FAILED" "The variable $input is missing."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input` is missing."
     {"input":null}
-        refused "GRAPHQL_VALIDATION_FAILED" "The variable $input is missing."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input` is null, and must not be."
     {"input":"ci"}
-        executed "BAD_USER_INPUT" "Expected input type \"CreateApiKeyInput\", found \"ci\"."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input` is no object."
     {"input":{}}
-        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input\", field \"name\" of type \"String!\" is required but not provided"
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.name` is missing."
     {"input":{"name":1}}
-        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input.name\", expected type \"String\""
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.name` is no String."
     {"input":{"name":null}}
-        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input.name\", expected type \"String\""
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.name` is null, and must not be."
     {"input":{"name":"ci","unknown":1}}
-        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input\", unknown field \"unknown\" of type \"CreateApiKeyInput\""
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.unknown` does not exist."
     {"input":{"expiresAt":"tomorrow","name":"ci"}}
-        executed "BAD_USER_INPUT" "Failed to parse \"DateTime\": a DateTime is written as in 2026-11-21T09:30:00Z (RFC 3339) (occurred while parsing \"CreateApiKeyInput\")"
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.expiresAt` is no DateTime."
     {"input":{"name":"ci","readOnly":"yes"}}
-        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input.readOnly\", expected type \"Boolean\""
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.readOnly` is no Boolean."
     {"input":{"name":"ci","tokenLifetimeSeconds":3000000000}}
-        executed "BAD_USER_INPUT" "Failed to parse \"Int\": Only integers from -2147483648 to 2147483647 are accepted. (occurred while parsing \"CreateApiKeyInput\")"
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.tokenLifetimeSeconds` is no Int, a whole number of 32 bits."
     {"input":{"name":"ci","tokenRateLimit":{"requests":1}}}
-        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input.tokenRateLimit\", field \"perSeconds\" of type \"Int!\" is required but not provided"
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.tokenRateLimit.perSeconds` is missing."
     {"input":{"name":"ci","scopes":[null]}}
-        refused "GRAPHQL_VALIDATION_FAILED" "Invalid value for argument \"input.scopes.0\", expected type \"String\""
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.scopes.0` is null, and must not be."
     "#);
     assert_eq!(server.state().await, before);
+    server.stop().await;
+}
+
+/// A second mutation whose input does not fit, its variables, and what is told of it.
+fn misfits() -> Vec<(&'static str, Value, &'static str)> {
+    vec![
+        ("createApiKey(input: { name: \"x\", expiresAt: \"tomorrow\" })", json!({}), "input.expiresAt"),
+        (
+            "createApiKey(input: { name: \"x\", tokenLifetimeSeconds: 3000000000 })",
+            json!({}),
+            "input.tokenLifetimeSeconds",
+        ),
+        (
+            "createApiKey(input: { name: \"x\", callRateLimit: { requests: -3000000000, perSeconds: 1 } })",
+            json!({}),
+            "input.callRateLimit.requests",
+        ),
+        (
+            "createApiKey(input: { name: \"x\", callRateLimit: { requests: $number, perSeconds: 1 } })",
+            json!({ "number": 2_147_483_648_u64 }),
+            "`$number` is no Int",
+        ),
+        (
+            "createApiKey(input: $input)",
+            json!({ "input": { "name": "x", "tokenLifetimeSeconds": 1e10 } }),
+            "tokenLifetimeSeconds",
+        ),
+        ("createApiKey(input: $input)", json!({ "input": [] }), "input"),
+        (
+            "createApiKey(input: $input)",
+            json!({ "input": { "name": "x", "callRateLimit": 5 } }),
+            "input.callRateLimit",
+        ),
+        (
+            "createApiKey(input: $input)",
+            json!({ "input": { "name": "x", "roleIds": [null] } }),
+            "input.roleIds",
+        ),
+        ("createApiKey(input: {name: $absent})", json!({}), "absent"),
+    ]
+}
+
+#[tokio::test]
+async fn an_input_that_does_not_fit_keeps_everything_from_running() {
+    let (server, ada) = started().await;
+    let before = server.state().await;
+    let first = format!(
+        "first: updateApiKey(input: {{ id: \"{}\", name: \"first\" }}) {{ apiKey {{ id }} }}",
+        ada.key.id
+    );
+    for (second, variables, told) in misfits() {
+        let definitions = [
+            ("$input", "$input: CreateApiKeyInput = { name: \"\" }"),
+            ("$number", "$number: Int = 1"),
+            ("$absent", "$absent: String"),
+        ];
+        let used = definitions.iter().find(|(name, _)| second.contains(name));
+        let definition = used.map(|(_, definition)| format!("({definition})")).unwrap_or_default();
+        let query = format!(
+            "mutation {definition} {{ {first} ...F }} fragment F on Mutation {{ second: {second} {{ clientSecret }} }}"
+        );
+        let answer = ada.caller.graphql_with(&query, variables.clone()).await;
+        assert_eq!(answer.json().get("data"), None, "{second} {variables}: {}", answer.text);
+        let message = answer.json()["errors"][0]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(told), "{second} {variables}: {message}");
+        assert_eq!(server.state().await, before);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_variable_may_be_used_on_typename_alone() {
+    let (server, ada) = started().await;
+    let query = "query ($no: Boolean!) { a: __typename @skip(if: $no) b: __typename @include(if: $no) ...F }
+        fragment F on Query { viewer { c: __typename @skip(if: $no) @include(if: true) scopes @skip(if: true) } }";
+    for (no, data) in [
+        (true, json!({ "b": "Query", "viewer": {} })),
+        (false, json!({ "a": "Query", "viewer": { "c": "Viewer" } })),
+    ] {
+        assert_eq!(ada.caller.graphql_with(query, json!({ "no": no })).await.data(), data);
+    }
+    let unknown = ada.caller.graphql("{ __typename @nonsense }").await;
+    assert_eq!(unknown.code(), "GRAPHQL_VALIDATION_FAILED");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_variable_of_a_type_that_is_no_input_is_refused() {
+    let (server, ada) = started().await;
+    for ty in ["Unknown", "[Unknown!]", "ApiKey", "Node!", "Owner"] {
+        let query =
+            format!("query One {{ __typename }} query Two($x: {ty} = 1) {{ a: __typename @skip(if: $x) }}");
+        let request = ada.caller.post("/graphql").json(&json!({ "query": query, "operationName": "One" }));
+        let answer = ada.caller.send(request).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (200, "GRAPHQL_VALIDATION_FAILED"),
+            "{ty}"
+        );
+        let message = errors(&answer)[0]["message"].as_str().unwrap().to_owned();
+        assert_eq!(message, "The type of the variable $x is no input type of the schema.");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn defaults_of_variables_and_what_they_skip_count() {
+    let (server, ada) = started().await;
+    let query = "query ($yes: Boolean = true, $key: ID) {
+        __typename @skip(if: $yes) viewer { scopes @include(if: $yes) can @skip(if: $yes) { viewScopes } }
+        __typename apiKeys(filter: { ids: [$key] }) { totalCount } }";
+    let query = query.replace("$key: ID", &format!("$key: ID! = \"{}\"", ada.key.id));
+    let text = ada.caller.graphql(&query).await.text;
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part} in {text}"));
+    assert!(place("viewer") < place("__typename") && place("__typename") < place("apiKeys"), "{text}");
+    assert!(!text.contains("viewScopes") && text.contains("\"totalCount\":1"), "{text}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_field_under_one_key_is_executed_once() {
+    let (server, ada) = started().await;
+    let twice = "mutation ($key: ID!) {
+        updateApiKey(input: { id: $key, version: 1, name: \"renamed\" }) { apiKey { version } }
+        ...F }
+    fragment F on Mutation {
+        updateApiKey(input: { id: $key, version: 1, name: \"renamed\" }) { apiKey { name } userErrors { code } } }";
+    let data = ada.caller.graphql_with(twice, json!({ "key": ada.key.id })).await.data();
+    let once = json!({ "apiKey": { "version": 2, "name": "renamed" }, "userErrors": [] });
+    assert_eq!(data, json!({ "updateApiKey": once }));
+    // What fails in one of the places fails in all.
+    let query = "{ viewer { scopes } viewer { apiKeys(first: 1000) { totalCount } } }";
+    let answer = ada.caller.graphql(query).await;
+    assert_eq!(answer.json()["data"], json!({ "viewer": null }));
+    assert_eq!(errors(&answer).as_array().unwrap().len(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn keys_come_in_the_order_of_the_type_that_the_object_has() {
+    let (server, ada) = started().await;
+    let query =
+        "{ viewer { owner { ... on ServiceAccount { a: __typename id } ... on User { id a: __typename } } 
+        can { viewRoles @skip(if: true) viewScopes viewRoles } } }";
+    let text = ada.caller.graphql(query).await.text;
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part} in {text}"));
+    assert!(place("\"id\"") < place("\"a\"") && place("viewScopes") < place("viewRoles"), "{text}");
+    for wrong in ["{ __typename(a: 1) }", "{ __typename { id } }", "{ viewer { __typename @nonsense } }"] {
+        assert_eq!(ada.caller.graphql(wrong).await.code(), "GRAPHQL_VALIDATION_FAILED", "{wrong}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_fragment_on_a_union_applies_wherever_a_member_stands() {
+    let (server, ada) = started().await;
+    let query = "query ($key: ID!) {
+        apiKey(by: { id: $key }) { owner { ...Actor } }
+        node(id: $key) { ...Actor ... on Actor { __typename } }
+        keys: nodes(ids: [$key]) { ... on Owner { nothing: __typename } ... on Actor { ...Owner something: __typename } }
+    }
+    fragment Actor on Actor { ...Owner ... on ApiKey { name } }
+    fragment Owner on Owner { ... on User { email } }";
+    let data = ada.caller.graphql_with(query, json!({ "key": ada.key.id })).await.data();
+    assert_eq!(
+        data,
+        json!({
+            "apiKey": { "owner": { "email": "ada@example.com" } },
+            "node": { "name": "ada@example.com's own", "__typename": "ApiKey" },
+            "keys": [{ "something": "ApiKey" }],
+        })
+    );
+    // What tools read is the schema as it is printed.
+    let query = "{ __type(name: \"User\") { interfaces { name } possibleTypes { name } } viewer { scopes } }";
+    let data = ada.caller.graphql(query).await.data();
+    assert_eq!(data["__type"], json!({ "interfaces": [{ "name": "Node" }], "possibleTypes": null }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_selection_of_which_nothing_is_left_is_an_empty_object() {
+    let (server, ada) = started().await;
+    let query = "query ($no: Boolean = true) { viewer { scopes @skip(if: $no) owner { ... on ServiceAccount { name } } }
+        apiKeys { nodes { name @skip(if: $no) } } roles(first: 1) @skip(if: $no) { nodes { id } } }";
+    let data = ada.caller.graphql(query).await.data();
+    assert_eq!(data, json!({ "viewer": { "owner": {} }, "apiKeys": { "nodes": [{}] } }));
+    assert_eq!(ada.caller.graphql("{ viewer @skip(if: true) { scopes } }").await.data(), json!({}));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_parsed_is_not_repeated() {
+    let (server, ada) = started().await;
+    for (text, place) in [
+        ("{ viewer { scopes } } hunter2-secret", 1),
+        ("mutation { createApiKey(input: { name: \"hunter2-secret }) { clientSecret } }", 1),
+        ("query hunter2_secret {\n  viewer(\n", 3),
+        ("query Q { viewer { scopes } } query Q { viewer { scopes } }", 1),
+        ("", 1),
+    ] {
+        let answer = ada.caller.graphql(text).await;
+        let error = errors(&answer)[0].take();
+        assert_eq!(error["extensions"]["code"], "GRAPHQL_PARSE_FAILED", "{text}");
+        assert!(!answer.text.contains("hunter2"), "{}", answer.text);
+        let line = error["locations"][0]["line"].as_u64();
+        assert!(line == Some(place) || text.is_empty(), "{text}: {error}");
+        assert!(error["message"].as_str().unwrap().starts_with("The document cannot be parsed"), "{error}");
+    }
     server.stop().await;
 }
 

@@ -89,13 +89,13 @@ async fn only_json_is_taken() {
 #[tokio::test]
 async fn other_methods_are_told_which_one_works() {
     let (server, ada) = started().await;
-    for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
+    for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
         let request = server
             .http
             .request(method.clone(), format!("{}/graphql?query=%7Bviewer%7Bscopes%7D%7D", server.url));
         let answer = ada.caller.send(request).await;
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
-        assert_eq!(answer.header(ALLOW.as_str()), "POST", "{method}");
+        assert_eq!(answer.header(ALLOW.as_str()), "GET,HEAD,POST", "{method}");
         let body = answer.json();
         assert_eq!(body["code"], "METHOD_NOT_ALLOWED");
         assert_eq!(body["requestId"], answer.header("x-request-id"));

@@ -42,16 +42,16 @@ async fn twelve_levels_are_answered_and_thirteen_are_not() {
 }
 
 #[tokio::test]
-async fn nesting_without_end_is_refused_by_the_parser() {
+async fn nesting_without_end_is_refused_before_it_is_parsed() {
     let (server, ada) = started().await;
     let endless = format!("{}{}", "{a".repeat(1_200), "}".repeat(1_200));
-    assert!(refusal(&ada, &endless).await.starts_with("400 GRAPHQL_PARSE_FAILED"));
+    insta::assert_snapshot!(refusal(&ada, &endless).await, @"400 COST_LIMIT_EXCEEDED: The document is nested deeper than 64 levels.");
     let lists = format!(
         "{{ apiKeys(filter: {{ ids: {}{} }}) {{ nodes {{ id }} }} }}",
         "[".repeat(2_000),
         "]".repeat(2_000)
     );
-    assert!(refusal(&ada, &lists).await.starts_with("400 GRAPHQL_"));
+    assert!(refusal(&ada, &lists).await.starts_with("400 COST_LIMIT_EXCEEDED"));
     server.stop().await;
 }
 
@@ -118,10 +118,36 @@ async fn ten_root_fields_are_answered_and_eleven_are_not_however_they_are_hidden
 #[tokio::test]
 async fn eleven_mutations_in_one_request_are_refused_together() {
     let (server, ada) = started().await;
-    let one = |n: usize| format!("a{n}: createApiKey(input: {{ name: \"{n}\" }}) {{ clientSecret }} ");
+    let one = |n: usize| {
+        format!(
+            "a{n}: disableApiKeys(input: {{ selection: {{ ids: [\"{}\"] }} }}) {{ remaining }} ",
+            ada.key.id
+        )
+    };
     let before = server.state().await;
     let answer = refusal(&ada, &format!("mutation {{ {} }}", (0..11).map(one).collect::<String>())).await;
     assert!(answer.starts_with("400 COST_LIMIT_EXCEEDED"), "{answer}");
+    assert_eq!(server.state().await, before);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_gives_out_secrets_by_one_field_at_most() {
+    let (server, ada) = started().await;
+    let create = "createApiKey(input: { name: \"x\" }) { clientSecret }";
+    let regenerate =
+        format!("regenerateSecrets(input: {{ selection: {{ ids: [\"{}\"] }} }}) {{ remaining }}", ada.key.id);
+    let before = server.state().await;
+    for two in [
+        format!("mutation {{ a: {create} b: {create} }}"),
+        format!("mutation {{ {create} {regenerate} }}"),
+        format!("mutation {{ {create} ...F }} fragment F on Mutation {{ {regenerate} }}"),
+        format!("mutation {{ {create} ... @skip(if: true) {{ {regenerate} }} }}"),
+    ] {
+        let answer = refusal(&ada, &two).await;
+        let told = "A request may have one of these fields, once: createApiKey, regenerateSecrets.";
+        assert_eq!(answer, format!("400 COST_LIMIT_EXCEEDED: {told}"));
+    }
     assert_eq!(server.state().await, before);
     server.stop().await;
 }
@@ -131,7 +157,7 @@ async fn twenty_one_directives_on_a_field_are_refused() {
     let (server, ada) = started().await;
     let query = |count: usize| format!("{{ viewer {{ scopes {} }} }}", "@skip(if: false) ".repeat(count));
     ada.caller.graphql(&query(1)).await.data();
-    insta::assert_snapshot!(refusal(&ada, &query(21)).await, @"400 GRAPHQL_VALIDATION_FAILED: The number of directives on the field `scopes` cannot be greater than `20`");
+    insta::assert_snapshot!(refusal(&ada, &query(21)).await, @"400 COST_LIMIT_EXCEEDED: One place has too many directives: 21; at most 20 are allowed.");
     server.stop().await;
 }
 

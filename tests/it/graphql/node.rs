@@ -171,3 +171,60 @@ async fn deleted_keys_are_still_found() {
     assert_eq!(found["node"], json!({ "name": "short-lived", "status": "DELETED" }));
     server.stop().await;
 }
+
+const NODES: &str = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
+
+#[tokio::test]
+async fn several_objects_come_in_their_order_with_null_for_what_is_out_of_sight() {
+    let server = Server::start().await;
+    let ada = server.person("ada@example.com", &["member"]).await;
+    let eve = server.person("eve@example.com", &["member"]).await;
+    let role = server.role("member").await;
+    let nobody = GlobalId { kind: ObjectKind::ApiKey, uuid: Uuid::from_u128(1) }.to_string();
+    let wanted = [&role, &eve.key.id, &ada.key.id, &nobody, &role, &ada.account.public_id];
+    let data = ada.caller.graphql_with(NODES, json!({ "ids": wanted })).await.data();
+    assert_eq!(data["nodes"][1], Value::Null);
+    let found: Vec<&Value> = data["nodes"].as_array().unwrap().iter().map(|node| &node["id"]).collect();
+    assert_eq!(json!(found), json!([role, null, ada.key.id, null, role, ada.account.public_id]));
+    assert_eq!(ada.caller.graphql_with(NODES, json!({ "ids": [] })).await.data(), json!({ "nodes": [] }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_kind_that_may_not_be_seen_and_an_id_that_is_none_spoil_only_their_place() {
+    let server = Server::start().await;
+    let bot = server.service_account("bot").await;
+    let key = server.key(&bot, "asker", Grants::Scopes(&["tokens:introspect"])).await;
+    let role = server.role("member").await;
+    let wanted = json!({ "ids": [role, bot.public_id, "nonsense", role] });
+    let answer = server.sign_in(&key).await.graphql_with(NODES, wanted).await;
+    let body = answer.json();
+    assert_eq!(body["data"]["nodes"][1]["id"], bot.public_id, "{body:#}");
+    let errors = body["errors"].as_array().unwrap();
+    let told = |error: &Value| format!("{} {}", error["path"], error["extensions"]["code"].as_str().unwrap());
+    let mut told: Vec<String> = errors.iter().map(told).collect();
+    told.sort();
+    assert_eq!(
+        told,
+        [r#"["nodes",0] FORBIDDEN"#, r#"["nodes",2] BAD_USER_INPUT"#, r#"["nodes",3] FORBIDDEN"#]
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_hundred_ids_are_taken_and_more_are_not() {
+    let server = Server::start().await;
+    let ada = server.person("ada@example.com", &["member"]).await;
+    let ids = |count: usize| json!({ "ids": vec![ada.key.id.as_str(); count] });
+    let most = ada.caller.graphql_with(NODES, ids(100)).await;
+    assert_eq!(most.data()["nodes"].as_array().unwrap().len(), 100);
+    let more = ada.caller.graphql_with(NODES, ids(101)).await;
+    assert_eq!((more.code().as_str(), &more.json()["data"]), ("BAD_USER_INPUT", &json!({ "nodes": null })));
+    // Each id costs as much as what is selected of it.
+    let cost = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } rateLimit { cost } }";
+    let costs = [1, 10].map(|count| ada.caller.graphql_with(cost, ids(count)));
+    let [one, ten] = costs;
+    let cost = |data: Value| data["rateLimit"]["cost"].as_i64().unwrap();
+    assert_eq!(cost(ten.await.data()) - cost(one.await.data()), 9);
+    server.stop().await;
+}

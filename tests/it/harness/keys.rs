@@ -101,13 +101,18 @@ impl Server {
         latchkey::actions::roles::find_by_name(&self.operator(), name).await.unwrap().unwrap().id.to_string()
     }
 
-    /// All that a change of keys writes, as text: the same before and after when nothing was changed.
+    /// All that a change of keys writes, as text: the same before and after when nothing was changed. When a key was
+    /// last used is no change of it.
     pub async fn state(&self) -> String {
         let db = self.app.db.reader();
-        let keys =
+        let mut keys =
             entity::api_key::Entity::find().order_by_asc(entity::api_key::Column::Id).all(db).await.unwrap();
-        let secrets = entity::key_secret::Entity::find().order_by_asc(entity::key_secret::Column::Id);
-        let secrets = secrets.all(db).await.unwrap();
+        for key in &mut keys {
+            key.last_used_at = None;
+            (key.last_used_ip, key.last_used_user_agent, key.last_used_operation) = (None, None, None);
+        }
+        let mut secrets = self.secret_rows().await;
+        secrets.iter_mut().for_each(|secret| secret.last_used_at = None);
         let mut roles = entity::key_role::Entity::find().all(db).await.unwrap();
         roles.sort_by_key(|row| (row.key_id, row.role_id));
         let mut scopes = entity::key_scope::Entity::find().all(db).await.unwrap();
@@ -116,6 +121,17 @@ impl Server {
         let changes = changes.iter().filter(|row| row.kind.family() == ActivityFamily::Change);
         let changes = changes.collect::<Vec<_>>();
         format!("{keys:#?}\n{secrets:#?}\n{roles:#?}\n{scopes:#?}\n{changes:#?}")
+    }
+
+    /// The stored secrets of all keys.
+    pub async fn secret_rows(&self) -> Vec<entity::key_secret::Model> {
+        let secrets = entity::key_secret::Entity::find().order_by_asc(entity::key_secret::Column::Id);
+        secrets.all(self.app.db.reader()).await.unwrap()
+    }
+
+    /// A key as it is stored.
+    pub async fn key_row(&self, id: KeyId) -> entity::api_key::Model {
+        entity::api_key::Entity::find_by_id(id).one(self.app.db.reader()).await.unwrap().unwrap()
     }
 
     /// The changes of a key in the log, oldest first.

@@ -23,7 +23,7 @@ use latchkey::entropy::SeededEntropy;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use actors::{Answer, Caller, Key};
+pub use actors::{Answer, Caller, Key, encoded};
 pub use database::Place;
 pub use directory::{Account, Grants};
 
@@ -52,7 +52,8 @@ impl Server {
         Self::start_at(Place::new().await, settings).await
     }
 
-    async fn start_at(place: Place, settings: &str) -> Self {
+    /// Starts a server where another one was.
+    pub async fn start_at(place: Place, settings: &str) -> Self {
         let config = Config::from_toml(&format!("{}\n{settings}", place.settings())).unwrap();
         let clock = FrozenClock::at(START.parse().unwrap());
         let shared: Clock = clock.clone();

@@ -402,9 +402,9 @@ async fn rows_are_counted_only_when_the_count_is_asked_for() {
     let owner = &ada.public_id;
     let statements = async |fields: &str| {
         let query = format!("{{ apiKeys(first: 7, filter: {{ ownerIds: [\"{owner}\"] }}) {{ {fields} }} }}");
-        let before = server.app.db.statements();
+        let before = server.app.db.reads();
         let data = auditor.caller.graphql(&query).await.data();
-        (data["apiKeys"].clone(), server.app.db.statements() - before)
+        (data["apiKeys"].clone(), server.app.db.reads() - before)
     };
     let (_, without) = statements("nodes { name }").await;
     let (counted, with) = statements("nodes { name } totalCount").await;

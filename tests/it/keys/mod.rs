@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod last_used;
 mod list;
 mod loaders;
 mod regenerate;

@@ -1,66 +1,26 @@
-//! `POST /graphql`: JSON in, JSON out, as GraphQL over HTTP says; who is asking is settled before anything is parsed.
+//! `/graphql`: JSON in, JSON out, as GraphQL over HTTP says; who is asking is settled before anything is parsed.
+
+mod media;
+mod parameters;
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::extract::{Extension, RawQuery, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::AppState;
 use super::authorize::{Presented, challenge, presented};
-use super::body::{media_type, read};
 use super::headers::{no_store, rate_limit, retry_after};
 use crate::access::Caller;
 use crate::actions::identify;
 use crate::context::{Context, Origin};
 use crate::error::Error;
 use crate::graphql::{Executed, Operation, code};
-
-const MAX_BODY: usize = 256 * 1024;
-
-/// The two media types of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Media {
-    GraphQl,
-    Json,
-}
-
-impl Media {
-    fn header(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::GraphQl => "application/graphql-response+json; charset=utf-8",
-            Self::Json => "application/json; charset=utf-8",
-        })
-    }
-
-    /// The one that the client likes best (RFC 9110, section 12.5.1), the first of equals; JSON when it does not say.
-    fn accepted(headers: &HeaderMap) -> Option<Self> {
-        if !headers.contains_key(ACCEPT) {
-            return Some(Self::Json);
-        }
-        let mut best = None;
-        for part in headers
-            .get_all(ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-        {
-            let mut pieces = part.split(';').map(|piece| piece.trim().to_ascii_lowercase());
-            let media = match pieces.next().as_deref() {
-                Some("application/graphql-response+json") => Self::GraphQl,
-                Some("application/json" | "application/*" | "*/*") => Self::Json,
-                _ => continue,
-            };
-            let weight = pieces.find_map(|piece| piece.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0_f32);
-            if weight > best.map_or(0.0, |(weight, _)| weight) {
-                best = Some((weight, media));
-            }
-        }
-        best.map(|(_, media)| media)
-    }
-}
+use media::Media;
 
 /// A request that was answered before anything was executed.
 struct Refused {
@@ -75,25 +35,40 @@ impl Refused {
     }
 }
 
-pub(super) async fn execute(
+/// `POST /graphql`.
+pub(super) async fn post(
     State(state): State<AppState>,
     Extension(origin): Extension<Origin>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let media = Media::accepted(&headers);
+    execute(&state, origin, &headers, parameters::posted(&headers, body)).await
+}
+
+/// `GET /graphql`, for queries.
+pub(super) async fn get(
+    State(state): State<AppState>,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    execute(&state, origin, &headers, async { parameters::in_query(query.as_deref()) }).await
+}
+
+async fn execute(
+    state: &AppState,
+    origin: Origin,
+    headers: &HeaderMap,
+    operation: impl Future<Output = Result<Operation, Refused>>,
+) -> Response {
+    let media = Media::accepted(headers);
     let request_id = origin.request_id.clone();
-    match answer(&state, origin, &headers, (media, body)).await {
+    match answer(state, origin, headers, (media, operation)).await {
         Ok((executed, media)) => respond(&executed, media),
         Err(refused) => {
             let media = media.unwrap_or(Media::Json);
-            refuse(
-                &state.app.issuer,
-                &refused,
-                media,
-                request_id.as_deref(),
-                presented(&headers) == Presented::Nothing,
-            )
+            let bare = presented(headers) == Presented::Nothing;
+            refuse(&state.app.issuer, &refused, media, request_id.as_deref(), bare)
         }
     }
 }
@@ -102,16 +77,45 @@ async fn answer(
     state: &AppState,
     origin: Origin,
     headers: &HeaderMap,
-    (media, body): (Option<Media>, Body),
+    (media, operation): (Option<Media>, impl Future<Output = Result<Operation, Refused>>),
 ) -> Result<(Executed, Media), Refused> {
     let media = media.ok_or_else(|| {
         let message = "Accept application/graphql-response+json or application/json.";
         Refused::new(StatusCode::NOT_ACCEPTABLE, code::BAD_USER_INPUT, message)
     })?;
     let caller = caller(state, headers).await?;
-    let operation = operation(headers, body).await?;
+    let operation = operation.await?;
     let cx = Context::new(state.app.clone(), caller, origin, state.app.clock.now());
     Ok((state.schema.execute(cx, operation).await, media))
+}
+
+/// `GET /graphql/schema.graphql`: the schema as text, for code generators. It is the same for everybody, and no secret.
+pub(super) async fn schema(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let sdl = state.schema.sdl();
+    let etag = etag(sdl);
+    // Compared weakly (RFC 9110, section 13.1.2): a proxy that compresses makes the tag weak.
+    let known = |value: &HeaderValue| {
+        let same = |tag: &str| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag;
+        value.to_str().is_ok_and(|tags| tags.split(',').any(|tag| same(tag.trim())))
+    };
+    let mut response = if headers.get_all(IF_NONE_MATCH).iter().any(known) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(CONTENT_TYPE, "text/plain; charset=utf-8")], sdl.to_owned()).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        headers.insert(ETAG, etag);
+    }
+    response
+}
+
+/// The same for the same text (RFC 9110, section 8.8.3).
+fn etag(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("\"{:016x}\"", hasher.finish())
 }
 
 async fn caller(state: &AppState, headers: &HeaderMap) -> Result<Caller, Refused> {
@@ -141,41 +145,6 @@ async fn caller(state: &AppState, headers: &HeaderMap) -> Result<Caller, Refused
     })
 }
 
-async fn operation(headers: &HeaderMap, body: Body) -> Result<Operation, Refused> {
-    let bad = |message: &str| Refused::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message);
-    if media_type(headers).as_deref() != Some("application/json") {
-        let message = "Send Content-Type: application/json.";
-        return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::BAD_USER_INPUT, message));
-    }
-    let body = read(body, MAX_BODY).await.map_err(|_| {
-        let message = format!("Send at most {} KiB.", MAX_BODY / 1024);
-        Refused::new(StatusCode::PAYLOAD_TOO_LARGE, code::COST_LIMIT_EXCEEDED, message)
-    })?;
-    let json: serde_json::Value = serde_json::from_slice(&body).map_err(|_| bad("The body is not JSON."))?;
-    if !json.is_object() {
-        return Err(bad("Send one JSON object with `query`; batches are not accepted."));
-    }
-    let parameters: Parameters = serde_json::from_value(json).map_err(|_| {
-        bad("Send `query` as a string, `operationName` as a string, `variables` and `extensions` as objects.")
-    })?;
-    Ok(Operation {
-        query: parameters.query,
-        operation_name: parameters.operation_name,
-        variables: parameters.variables.unwrap_or_default(),
-    })
-}
-
-/// The parameters of a request (GraphQL over HTTP, section 5.1). Others are ignored, as it says.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Parameters {
-    query: String,
-    operation_name: Option<String>,
-    variables: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(rename = "extensions")]
-    _extensions: Option<serde_json::Map<String, serde_json::Value>>,
-}
-
 /// The status of a request that was not executed depends on the media type: under `application/json` old clients
 /// expect 200 for whatever the GraphQL layer refused.
 fn status(refused: Option<&str>, media: Media) -> StatusCode {
@@ -183,7 +152,10 @@ fn status(refused: Option<&str>, media: Media) -> StatusCode {
         None => StatusCode::OK,
         Some(code::RATE_LIMITED) => StatusCode::TOO_MANY_REQUESTS,
         Some(code::READ_ONLY) => StatusCode::FORBIDDEN,
+        Some(code::BAD_USER_INPUT) => StatusCode::BAD_REQUEST,
+        Some(code::METHOD_NOT_ALLOWED) => StatusCode::METHOD_NOT_ALLOWED,
         Some(_) if media == Media::Json => StatusCode::OK,
+        Some(code::PERSISTED_DOCUMENT_NOT_FOUND) => StatusCode::NOT_FOUND,
         Some(_) => StatusCode::BAD_REQUEST,
     }
 }
@@ -193,6 +165,9 @@ fn respond(executed: &Executed, media: Media) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.header());
     no_store(headers);
+    if executed.refused.as_deref() == Some(code::METHOD_NOT_ALLOWED) {
+        headers.insert(ALLOW, HeaderValue::from_static("POST"));
+    }
     if let Some(spent) = &executed.spent {
         rate_limit(headers, spent);
     }

@@ -1,0 +1,54 @@
+//! What a request cost its caller, as the `RateLimit` headers say it.
+
+use async_graphql::{Context, Object, SimpleObject};
+
+use super::context;
+use super::error::field_error;
+use super::gate::Progress;
+use crate::access::Action;
+use crate::limits::Spent;
+
+/// The limit that requests made with a token meet, after this request: the figures of the headers `RateLimit-Policy` and
+/// `RateLimit`.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub(super) struct RateLimit {
+    /// The name of the policy, `call`.
+    policy: &'static str,
+    /// How many points may be spent in `perSeconds`, and at once.
+    limit: i32,
+    /// The window of the limit, in seconds.
+    per_seconds: i32,
+    /// How many points are left now.
+    remaining: i32,
+    /// In how many seconds the whole limit is there again.
+    reset_seconds: i32,
+    /// How many points this request cost.
+    cost: i32,
+}
+
+impl From<Spent> for RateLimit {
+    fn from(spent: Spent) -> Self {
+        let int = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
+        Self {
+            policy: spent.policy.name(),
+            limit: spent.quota.requests,
+            per_seconds: spent.quota.per_seconds,
+            remaining: int(spent.remaining),
+            reset_seconds: int(spent.reset_seconds),
+            cost: int(spent.cost),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RateLimitQueries;
+
+/// What requests cost.
+#[Object]
+impl RateLimitQueries {
+    /// What is left of the caller's limit, and what this request costs; null for callers without a limit.
+    async fn rate_limit(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<RateLimit>> {
+        context(ctx)?.may(Action::ViewSelf).map_err(field_error)?;
+        Ok(ctx.data::<Progress>()?.spent().map(Into::into))
+    }
+}

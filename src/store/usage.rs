@@ -1,0 +1,78 @@
+//! When keys and their secrets were last used. Written in batches, and never backwards.
+
+use entity::{KeyId, SecretId, Timestamp};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+/// One use of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyUse {
+    pub at: i64,
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+    pub operation: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(with = "uuid::serde::simple")]
+    id: Uuid,
+    #[serde(flatten)]
+    last: &'a KeyUse,
+}
+
+/// Writes the last uses of keys.
+pub async fn write_keys<'a>(
+    db: &impl ConnectionTrait,
+    uses: impl Iterator<Item = (&'a KeyId, &'a KeyUse)>,
+) -> Result<()> {
+    let rows: Vec<Row<'_>> = uses.map(|(id, last)| Row { id: id.0, last }).collect();
+    run(db, [KEYS_SQLITE, KEYS_POSTGRES], serde_json::to_string(&rows)).await
+}
+
+/// Writes the last uses of secrets.
+pub async fn write_secrets<'a>(
+    db: &impl ConnectionTrait,
+    uses: impl Iterator<Item = (&'a SecretId, &'a Timestamp)>,
+) -> Result<()> {
+    let rows: Vec<_> = uses.map(|(id, at)| serde_json::json!({ "id": id.0.simple(), "at": at.0 })).collect();
+    run(db, [SECRETS_SQLITE, SECRETS_POSTGRES], serde_json::to_string(&rows)).await
+}
+
+async fn run(
+    db: &impl ConnectionTrait,
+    [sqlite, postgres]: [&'static str; 2],
+    rows: serde_json::Result<String>,
+) -> Result<()> {
+    let backend = db.get_database_backend();
+    let sql = if backend == DbBackend::Sqlite { sqlite } else { postgres };
+    let rows = rows.map_err(Error::internal)?;
+    db.execute_raw(Statement::from_sql_and_values(backend, sql, [rows.into()])).await?;
+    Ok(())
+}
+
+const KEYS_SQLITE: &str = "
+UPDATE api_keys
+SET last_used_at = j.value ->> 'at', last_used_ip = j.value ->> 'ip',
+    last_used_user_agent = j.value ->> 'user_agent', last_used_operation = j.value ->> 'operation'
+FROM json_each(?1) j
+WHERE api_keys.id = unhex(j.value ->> 'id') AND coalesce(last_used_at, 0) <= j.value ->> 'at'";
+
+const KEYS_POSTGRES: &str = "
+UPDATE api_keys
+SET last_used_at = j.at, last_used_ip = j.ip, last_used_user_agent = j.user_agent, last_used_operation = j.operation
+FROM json_to_recordset($1::json) AS j (id uuid, at bigint, ip text, user_agent text, operation text)
+WHERE api_keys.id = j.id AND coalesce(last_used_at, 0) <= j.at";
+
+const SECRETS_SQLITE: &str = "
+UPDATE key_secrets SET last_used_at = j.value ->> 'at'
+FROM json_each(?1) j
+WHERE key_secrets.id = unhex(j.value ->> 'id') AND coalesce(last_used_at, 0) <= j.value ->> 'at'";
+
+const SECRETS_POSTGRES: &str = "
+UPDATE key_secrets SET last_used_at = j.at
+FROM json_to_recordset($1::json) AS j (id uuid, at bigint)
+WHERE key_secrets.id = j.id AND coalesce(last_used_at, 0) <= j.at";
