@@ -3,17 +3,14 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { createRemoteJWKSet, jwtVerify } from "jose";
-import { clientId, clientSecret, issuer, tampered } from "./server.mjs";
+import { accessToken, clientId, issuer, tampered } from "./server.mjs";
 
 const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`));
 const strict = { issuer, audience: issuer, typ: "at+jwt", algorithms: ["ES256"], requiredClaims: ["sub", "jti", "exp"] };
 let jwt;
 
 before(async () => {
-  const form = { grant_type: "client_credentials", client_id: clientId, client_secret: clientSecret };
-  const answer = await fetch(`${issuer}/oauth/token`, { method: "POST", body: new URLSearchParams(form) });
-  assert.equal(answer.status, 200, "the exchange succeeds");
-  jwt = (await answer.json()).access_token;
+  jwt = await accessToken();
 });
 
 test("the JWT verifies through the remote key set", async () => {
