@@ -16,6 +16,7 @@ use crate::documents::Documents;
 use crate::entropy::{Entropy, Sequence};
 use crate::journal::Journal;
 use crate::limits::Limits;
+use crate::passwords::Passwords;
 use crate::store::Database;
 use crate::usage::Usage;
 
@@ -37,6 +38,7 @@ pub struct App {
     pub limits: Limits,
     pub usage: Arc<Usage>,
     pub keys: ServerKeys,
+    pub passwords: Passwords,
 }
 
 /// The tasks that must end before the process does.
@@ -68,7 +70,8 @@ impl App {
             format!("cannot open the database, {} (setting `database_url`)", config.database)
         })?;
         let db = Arc::new(db);
-        let keys = bootstrap::prepare(config, &db, &*entropy, clock.now()).await?;
+        let (keys, hasher) = bootstrap::prepare(config, &db, &*entropy, clock.now()).await?;
+        let passwords = Passwords::new(hasher, Arc::clone(&entropy));
         let activity_ids = Arc::new(Sequence::new(Arc::clone(&entropy)));
         let (journal, task) = Journal::start(Arc::clone(&db), Arc::clone(&activity_ids));
         let usage = Arc::new(Usage::default());
@@ -85,6 +88,7 @@ impl App {
             activity_ids,
             journal,
             keys,
+            passwords,
         };
         Ok((Arc::new(app), Writer { db, usage, journal: task }))
     }

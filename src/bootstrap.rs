@@ -28,7 +28,6 @@ use crate::store::{self, Database, Tx};
 #[derive(Debug)]
 pub struct ServerKeys {
     pub secrets: SecretHasher,
-    pub passwords: PasswordHasher,
     pub ring: KeyRing,
 }
 
@@ -38,7 +37,7 @@ pub async fn prepare(
     db: &Database,
     entropy: &dyn Random,
     now: Timestamp,
-) -> anyhow::Result<ServerKeys> {
+) -> anyhow::Result<(ServerKeys, PasswordHasher)> {
     let tx = db.begin_exclusive().await?;
     migration::Migrator::up(&*tx, None).await.context("the database could not be brought up to date")?;
     let first_start = store::server_keys::data_keys(&*tx).await?.is_empty();
@@ -100,7 +99,7 @@ fn signing_key_purpose(kid: &str) -> String {
     format!("signing-key {kid}")
 }
 
-async fn unwrap_keys(tx: &Tx, master_key: &MasterKey) -> anyhow::Result<ServerKeys> {
+async fn unwrap_keys(tx: &Tx, master_key: &MasterKey) -> anyhow::Result<(ServerKeys, PasswordHasher)> {
     let wrong = "the master key does not fit the database: give the one that the database was made with";
     let (mut secrets, mut pepper) = (Vec::new(), None);
     for row in store::server_keys::data_keys(&**tx).await? {
@@ -123,11 +122,8 @@ async fn unwrap_keys(tx: &Tx, master_key: &MasterKey) -> anyhow::Result<ServerKe
     let (Some(pepper), Some(signer), false) = (pepper, signer, secrets.is_empty()) else {
         bail!("the database has lost keys of the server: restore it from a backup");
     };
-    Ok(ServerKeys {
-        secrets: SecretHasher::new(secrets),
-        passwords: PasswordHasher::new(pepper),
-        ring: KeyRing { signer, verifiers },
-    })
+    let keys = ServerKeys { secrets: SecretHasher::new(secrets), ring: KeyRing { signer, verifiers } };
+    Ok((keys, PasswordHasher::new(pepper)))
 }
 
 struct Seed<'a> {

@@ -48,6 +48,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Without a slash at the end. None is `http://` and the address that is listened on.
     pub public_url: Option<String>,
+    pub data_dir: PathBuf,
     pub database: DatabaseUrl,
     pub master_key: MasterKeySource,
     pub trusted_proxies: Vec<IpNet>,
@@ -203,6 +204,7 @@ impl Config {
             listen,
             public_url,
             database: database(raw.database_url.as_deref(), &raw.data_dir)?,
+            data_dir: raw.data_dir.clone(),
             master_key: match (raw.master_key, raw.master_key_file) {
                 (Some(key), None) => MasterKeySource::Given(key),
                 (None, Some(path)) => MasterKeySource::File(path),

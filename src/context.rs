@@ -5,15 +5,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use entity::activity::{ActivityKind, Outcome};
-use entity::{AccountId, GlobalId, KeyId, Timestamp};
+use entity::{AccountId, GlobalId, KeyId, SessionId, Timestamp, UserId};
 
-use crate::access::{Action, Caller, Reach, policy};
+use crate::access::{Action, Caller, Person, Reach, policy};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::{Policy, Spent};
 use crate::store::activity::Event;
 use crate::store::usage::KeyUse;
-use crate::store::{Tx, activity};
+use crate::store::{Tx, accounts, activity};
 
 /// Where a request came from.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +99,7 @@ impl Context {
     pub fn account(&self) -> Option<AccountId> {
         match &self.caller {
             Caller::Machine(machine) => Some(machine.owner),
+            Caller::Person(person) => Some(person.user.into()),
             Caller::Anonymous | Caller::Operator => None,
         }
     }
@@ -109,7 +110,7 @@ impl Context {
             Caller::Machine(machine) => {
                 Some(self.app.limits.spend(machine.key, Policy::Call, machine.call_limit, cost))
             }
-            Caller::Anonymous | Caller::Operator => None,
+            Caller::Anonymous | Caller::Operator | Caller::Person(_) => None,
         }
     }
 
@@ -121,14 +122,30 @@ impl Context {
     }
 
     /// A change made by the caller.
-    pub fn change(&self, kind: ActivityKind, target: GlobalId, owner: AccountId) -> Event {
+    pub fn change(
+        &self,
+        kind: ActivityKind,
+        target: impl Into<GlobalId>,
+        owner: impl Into<Option<AccountId>>,
+    ) -> Event {
+        let target = target.into();
         Event {
             actor: self.caller.actor(),
-            owner: Some(owner),
+            owner: owner.into(),
             target: Some(target),
             key: (target.kind == entity::ObjectKind::ApiKey).then_some(KeyId(target.uuid)),
             ..self.origin.event(self.now, kind, Outcome::Ok)
         }
+    }
+
+    /// Writes one change into the log with what it tells, in the transaction that makes it.
+    pub async fn record_change(&self, tx: &Tx, event: Event, detail: serde_json::Value) -> Result<()> {
+        self.record(tx, &[Event { detail: Some(detail), ..event }]).await
+    }
+
+    /// Opens a transaction that changes who may do what: one at a time, so that what it looks at stays as it is.
+    pub async fn begin_directory(&self) -> Result<Tx> {
+        self.app.db.begin_directory().await
     }
 
     /// Writes changes into the log, in the transaction that makes them.
@@ -138,4 +155,14 @@ impl Context {
         }
         Ok(())
     }
+}
+
+/// A user who was recognised, with what they hold now; nobody, if they were stopped.
+pub async fn person(app: &App, id: UserId, session: Option<SessionId>) -> Result<Caller> {
+    let db = app.db.reader();
+    let user = accounts::user_by_id(db, id).await?.filter(|(account, _)| account.active);
+    let Some((account, _)) = user else { return Err(Error::Unauthenticated) };
+    let held = accounts::scopes_of(db, &[account.id]).await?.remove(&account.id).unwrap_or_default();
+    let scopes = held.into_iter().map(|scope| scope.name).collect();
+    Ok(Caller::Person(Person { user: id, session, scopes }))
 }

@@ -48,11 +48,13 @@ pub struct UserError {
     pub message: String,
     /// The object that could not be changed, or that stands in the way.
     pub target: Option<GlobalId>,
+    /// The objects that stand in the way: some of them, when they are many.
+    pub related: Vec<GlobalId>,
 }
 
 impl UserError {
     pub fn new(code: UserErrorCode, field: &'static str, message: impl Into<String>) -> Self {
-        Self { code, field: vec![field], message: message.into(), target: None }
+        Self { code, field: vec![field], message: message.into(), target: None, related: Vec::new() }
     }
 
     pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
@@ -62,6 +64,23 @@ impl UserError {
     pub fn not_found(field: &'static str, target: GlobalId) -> Self {
         let message = format!("There is no {target} that you can change.");
         Self { target: Some(target), ..Self::new(UserErrorCode::NotFound, field, message) }
+    }
+
+    /// It is part of the server and stays as it is.
+    pub fn built_in(what: &str, target: impl Into<GlobalId>) -> Self {
+        let message = format!("This {what} came with the server and cannot be changed or deleted.");
+        Self::new(UserErrorCode::BuiltIn, "id", message).about(target)
+    }
+
+    /// Somebody else was faster.
+    pub fn conflict(what: &str, target: impl Into<GlobalId>) -> Self {
+        let message = format!("Somebody else has changed this {what} since you read it: read it again.");
+        Self::new(UserErrorCode::VersionConflict, "version", message).about(target)
+    }
+
+    /// Other objects need it.
+    pub fn in_use(message: impl Into<String>, target: impl Into<GlobalId>, by: Vec<GlobalId>) -> Self {
+        Self { related: by, ..Self::new(UserErrorCode::InUse, "id", message).about(target) }
     }
 
     #[must_use]
@@ -80,4 +99,10 @@ pub enum UserErrorCode {
     SelectionTooLarge,
     ScopeNotHeld,
     VersionConflict,
+    KeyAlreadyExists,
+    PolicyExpiryRequired,
+    PolicyExpiryTooFar,
+    InUse,
+    BuiltIn,
+    LastAdministrator,
 }

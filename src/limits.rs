@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use entity::KeyId;
@@ -18,6 +17,8 @@ use crate::clock::Clock;
 use crate::values::Quota;
 
 const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+/// Attempts to sign in to one account from one network.
+const SIGN_INS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,31 +55,45 @@ pub struct Spent {
     pub retry_after_seconds: u64,
 }
 
-/// One GCRA state: the time (in nanoseconds of the clock) at which the whole quota is there again.
+/// One GCRA state.
 #[derive(Debug, Default)]
-struct Bucket(AtomicU64);
+struct Bucket(Mutex<Level>);
+
+/// The time (in nanoseconds of the clock) at which the whole quota is there again, and the window of that quota.
+#[derive(Clone, Copy, Debug, Default)]
+struct Level {
+    full_at: u64,
+    window: u64,
+}
+
+impl Level {
+    /// The same part of the quota spent under another window: a change grants no new burst, and locks nobody out for
+    /// longer than the new window.
+    fn under(self, window: u64, now: u64) -> u64 {
+        let ahead = self.full_at.saturating_sub(now);
+        let scaled = match self.window {
+            0 => ahead,
+            before => {
+                let scaled = u128::from(ahead) * u128::from(window) / u128::from(before);
+                u64::try_from(scaled).unwrap_or(u64::MAX)
+            }
+        };
+        now + scaled.min(window)
+    }
+}
 
 impl Bucket {
     fn spend(&self, policy: Policy, quota: Quota, cost: u64, now: u64) -> Spent {
         let window = u64::from(quota.per_seconds.unsigned_abs()) * 1_000_000_000;
         let interval = window / u64::from(quota.requests.unsigned_abs()).max(1);
         let interval = interval.max(1);
-        let decide = |full_at: u64| {
-            // A quota that was lowered must not lock the key out for longer than its own window.
-            let full_at = full_at.clamp(now, now + window);
-            let after = full_at.saturating_add(interval.saturating_mul(cost));
-            (full_at, after, after <= now + window)
-        };
-        // A refusal costs nothing, and is written down too: that is when a lowered quota takes hold.
-        let update = |before| {
-            let (full_at, after, allowed) = decide(before);
-            Some(if allowed { after } else { full_at })
-        };
-        let before = match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update) {
-            Ok(before) | Err(before) => before,
-        };
-        let (full_at, after, allowed) = decide(before);
-        let full_at = if allowed { after } else { full_at };
+        let mut level = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = level.under(window, now);
+        let after = before.saturating_add(interval.saturating_mul(cost));
+        let allowed = after <= now + window;
+        // A refusal costs nothing, and is written down too: that is when a changed quota takes hold.
+        let full_at = if allowed { after } else { before };
+        *level = Level { full_at, window };
         Spent {
             policy,
             quota,
@@ -95,7 +110,7 @@ impl Bucket {
     }
 
     fn is_full(&self, now: u64) -> bool {
-        self.0.load(Ordering::Acquire) <= now
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).full_at <= now
     }
 }
 
@@ -117,6 +132,8 @@ impl governor::clock::Clock for GovernorClock {
     }
 }
 
+type SignIns =
+    RateLimiter<(u64, IpAddr), DashMapStateStore<(u64, IpAddr)>, GovernorClock, NoOpMiddleware<Nanos>>;
 type Failures = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, GovernorClock, NoOpMiddleware<Nanos>>;
 
 /// The limits of this process.
@@ -125,6 +142,8 @@ pub struct Limits {
     clock: Clock,
     keys: RwLock<HashMap<KeyId, Arc<KeyBuckets>>>,
     failures: Failures,
+    sign_ins: SignIns,
+    account_hasher: std::hash::RandomState,
 }
 
 impl Limits {
@@ -134,7 +153,13 @@ impl Limits {
         Self {
             clock,
             keys: RwLock::default(),
-            failures: RateLimiter::new(quota, DashMapStateStore::default(), governor_clock),
+            failures: RateLimiter::new(quota, DashMapStateStore::default(), governor_clock.clone()),
+            account_hasher: std::hash::RandomState::new(),
+            sign_ins: RateLimiter::new(
+                FixedQuota::per_minute(SIGN_INS_PER_MINUTE),
+                DashMapStateStore::default(),
+                governor_clock,
+            ),
         }
     }
 
@@ -153,6 +178,13 @@ impl Limits {
         self.failures.check_key(&network(address)).is_ok()
     }
 
+    /// Counts an attempt to sign in to an account; false when its network has made too many, to this account or in all.
+    pub fn sign_in(&self, account: &str, address: IpAddr) -> bool {
+        let network = network(address);
+        let account = std::hash::BuildHasher::hash_one(&self.account_hasher, account);
+        self.sign_ins.check_key(&(account, network)).is_ok() && self.failures.check_key(&network).is_ok()
+    }
+
     /// Forgets what is back to its full quota anyway.
     pub fn trim(&self) {
         let now = nanos(self.clock.elapsed());
@@ -162,6 +194,8 @@ impl Limits {
             .retain(|_, buckets| !(buckets.token.is_full(now) && buckets.call.is_full(now)));
         self.failures.retain_recent();
         self.failures.shrink_to_fit();
+        self.sign_ins.retain_recent();
+        self.sign_ins.shrink_to_fit();
     }
 
     fn buckets(&self, key: KeyId) -> Arc<KeyBuckets> {

@@ -37,6 +37,53 @@ impl Name {
     }
 }
 
+/// The name of a scope: `resource:action`, in lower case, with a resource that is not one of Latchkey's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeName(String);
+
+impl ScopeName {
+    pub fn parse(field: &'static str, text: &str) -> Result<Self, UserError> {
+        within(field, text, MAX_NAME)?;
+        let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let parts: Vec<&str> = text.split(':').collect();
+        if parts.len() < 2 || !parts.iter().all(|part| !part.is_empty() && part.bytes().all(letter)) {
+            let message = "A scope is written resource:action, in lower-case letters, digits and hyphens, such as invoices:read.";
+            return Err(UserError::invalid(field, message));
+        }
+        if RESERVED.contains(&parts[0]) {
+            let message = format!("Scopes that begin with `{}:` are Latchkey's own.", parts[0]);
+            return Err(UserError::invalid(field, message));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// The resources of Latchkey's own scopes.
+const RESERVED: [&str; 9] =
+    ["keys", "users", "service-accounts", "groups", "roles", "scopes", "activity", "settings", "tokens"];
+
+/// The identifier of an API: an absolute address without a fragment (RFC 8707, section 2).
+pub fn api_identifier(field: &'static str, text: &str) -> Result<String, UserError> {
+    within(field, text, MAX_DESCRIPTION)?;
+    let plain = text
+        .chars()
+        .all(|letter| letter.is_ascii_graphic() && !matches!(letter, '#' | '"' | '\\' | '<' | '>'));
+    let scheme = text.split_once(':').filter(|(scheme, rest)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+            && !rest.is_empty()
+    });
+    if !plain || scheme.is_none() {
+        let message = "Give an absolute address without a fragment, such as https://api.example.com.";
+        return Err(UserError::invalid(field, message));
+    }
+    Ok(text.to_owned())
+}
+
 /// A description: at most 1,000 characters; an empty one is none.
 pub fn description(field: &'static str, text: &str) -> Result<Option<String>, UserError> {
     let text = text.trim();
@@ -45,6 +92,18 @@ pub fn description(field: &'static str, text: &str) -> Result<Option<String>, Us
         return Err(UserError::invalid(field, "A description cannot contain control characters."));
     }
     Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// A short unique name of a user: 1 to 100 letters, digits, dots, hyphens and underscores.
+pub fn handle(field: &'static str, text: &str) -> Result<String, UserError> {
+    let handle = text.trim();
+    within(field, handle, MAX_NAME)?;
+    let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
+    if handle.is_empty() || !handle.chars().all(plain) {
+        let message = "A handle has letters, digits, dots, hyphens and underscores.";
+        return Err(UserError::invalid(field, message));
+    }
+    Ok(handle.to_owned())
 }
 
 /// An e-mail address in lower case. Only its outline is checked: whether it exists is for the mail to tell.
@@ -107,6 +166,31 @@ mod tests {
         assert_eq!(description("description", "two\nlines"), Ok(Some("two\nlines".to_owned())));
         assert!(description("description", "bell\u{7}").is_err());
         assert_eq!(description("description", &"x".repeat(1001)).unwrap_err().code, UserErrorCode::TooLong);
+    }
+
+    #[test]
+    fn a_scope_has_a_resource_of_its_own_and_an_action() {
+        for right in ["invoices:read", "a:b", "eu-invoices:lines:write2"] {
+            assert!(ScopeName::parse("name", right).is_ok(), "{right}");
+        }
+        for wrong in
+            ["", "invoices", ":read", "invoices:", "Invoices:read", "a b:c", "a::b", "keys:all", "tokens:x"]
+        {
+            assert!(ScopeName::parse("name", wrong).is_err(), "{wrong}");
+        }
+        for built_in in crate::access::builtin::SCOPES {
+            assert!(ScopeName::parse("name", built_in.name).is_err(), "{} is reserved", built_in.name);
+        }
+    }
+
+    #[test]
+    fn an_identifier_is_an_absolute_address() {
+        for right in ["https://api.example.com", "urn:example:billing", "https://api.example.com/v1?x=y"] {
+            assert_eq!(api_identifier("identifier", right).as_deref(), Ok(right));
+        }
+        for wrong in ["", "billing", "https:", "https://api.example.com/#x", "1a:b", "https://a b"] {
+            assert!(api_identifier("identifier", wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

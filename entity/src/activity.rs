@@ -23,14 +23,58 @@ pub enum ActivityKind {
     SecretRegenerated,
     #[sea_orm(num_value = 121)]
     UserCreated,
+    #[sea_orm(num_value = 122)]
+    UserUpdated,
+    #[sea_orm(num_value = 123)]
+    UserDeactivated,
+    #[sea_orm(num_value = 124)]
+    UserReactivated,
+    #[sea_orm(num_value = 125)]
+    PasswordChanged,
     #[sea_orm(num_value = 131)]
     ServiceAccountCreated,
+    #[sea_orm(num_value = 132)]
+    ServiceAccountUpdated,
+    #[sea_orm(num_value = 133)]
+    ServiceAccountDeleted,
+    #[sea_orm(num_value = 141)]
+    GroupCreated,
+    #[sea_orm(num_value = 142)]
+    GroupUpdated,
+    #[sea_orm(num_value = 143)]
+    GroupDeleted,
+    #[sea_orm(num_value = 151)]
+    RoleCreated,
+    #[sea_orm(num_value = 152)]
+    RoleUpdated,
+    #[sea_orm(num_value = 153)]
+    RoleDeleted,
+    #[sea_orm(num_value = 161)]
+    ApiCreated,
+    #[sea_orm(num_value = 162)]
+    ApiUpdated,
+    #[sea_orm(num_value = 163)]
+    ApiDeleted,
+    #[sea_orm(num_value = 171)]
+    ScopeCreated,
+    #[sea_orm(num_value = 172)]
+    ScopeUpdated,
+    #[sea_orm(num_value = 173)]
+    ScopeDeleted,
+    #[sea_orm(num_value = 181)]
+    SettingsUpdated,
     #[sea_orm(num_value = 191)]
     SigningKeyRotated,
     #[sea_orm(num_value = 201)]
     TokenIssued,
     #[sea_orm(num_value = 202)]
     TokenRefused,
+    #[sea_orm(num_value = 301)]
+    SignedIn,
+    #[sea_orm(num_value = 302)]
+    SignInRefused,
+    #[sea_orm(num_value = 303)]
+    SignedOut,
 }
 
 /// The four families of the log.
@@ -83,6 +127,8 @@ pub enum Outcome {
     RateLimited,
     #[sea_orm(num_value = 12)]
     NetworkNotAllowed,
+    #[sea_orm(num_value = 13)]
+    PasswordAccessOff,
 }
 
 impl Outcome {

@@ -177,6 +177,10 @@ id_type!(
     /// One secret of a key; never shown.
     SecretId
 );
+id_type!(
+    /// One sign-in; never shown.
+    SessionId
+);
 
 impl From<UserId> for AccountId {
     fn from(id: UserId) -> Self {

@@ -2,6 +2,7 @@
 //! the rows are the lowest place that uses them.
 
 pub mod account;
+pub mod account_role;
 pub mod account_scope;
 pub mod activity;
 pub mod api;
@@ -23,7 +24,9 @@ pub mod rollup;
 pub mod scope;
 pub mod secret_hash;
 pub mod service_account;
+pub mod session;
 pub mod settings;
+pub mod setup_token;
 pub mod signing_key;
 pub mod timestamp;
 pub mod user;
@@ -31,7 +34,7 @@ pub mod user_role;
 
 pub use id::{
     AccountId, ActivityId, ApiId, GlobalId, GroupId, KeyId, ObjectKind, ParseIdError, RoleId, ScopeId,
-    SecretId, ServiceAccountId, SigningKeyId, UserId,
+    SecretId, ServiceAccountId, SessionId, SigningKeyId, UserId,
 };
 pub use secret_hash::SecretHash;
 pub use timestamp::{NotAnInstant, Timestamp};

@@ -13,6 +13,16 @@ pub enum ScopeKind {
     Write,
 }
 
+impl ScopeKind {
+    /// The name in the schema and in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "READ",
+            Self::Write => "WRITE",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "scopes")]
 pub struct Model {

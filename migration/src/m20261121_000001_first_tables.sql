@@ -96,6 +96,25 @@ CREATE TABLE role_scopes (
 ) WITHOUT ROWID;
 CREATE INDEX role_scopes_scope ON role_scopes (scope_id);
 
+-- Sign-ins to the console. Only a digest of the cookie is kept.
+CREATE TABLE sessions (
+    id UUID NOT NULL PRIMARY KEY,
+    token_hash TEXT NOT NULL CONSTRAINT sessions_token_hash UNIQUE,
+    user_id UUID NOT NULL REFERENCES users (id),
+    created_at BIGINT NOT NULL,
+    last_seen_at BIGINT NOT NULL,
+    ip TEXT,
+    user_agent TEXT
+);
+CREATE INDEX sessions_user ON sessions (user_id);
+
+-- What the first administrator proves to be on this machine with. At most one row.
+CREATE TABLE setup_tokens (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    token_hash TEXT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+
 CREATE TABLE api_keys (
     id UUID NOT NULL PRIMARY KEY,
     client_id TEXT NOT NULL CONSTRAINT api_keys_client_id UNIQUE,
@@ -244,15 +263,15 @@ SELECT rs.role_id, rs.scope_id FROM role_scopes rs JOIN roles r ON r.id = rs.rol
 UNION ALL
 SELECT r.id, s.id FROM roles r CROSS JOIN scopes s WHERE r.all_scopes;
 
--- The scopes that a user holds now, through roles and groups; one that comes in several ways stands here several times.
-CREATE VIEW account_scopes AS
-SELECT ur.user_id AS account_id, rg.scope_id
-FROM user_roles ur JOIN role_grants rg ON rg.role_id = ur.role_id
+-- The roles that a user has now, directly and through groups; one that comes in several ways stands here several times.
+CREATE VIEW account_roles AS
+SELECT ur.user_id AS account_id, ur.role_id FROM user_roles ur
 UNION ALL
-SELECT gm.user_id, rg.scope_id
-FROM group_members gm
-JOIN group_roles gr ON gr.group_id = gm.group_id
-JOIN role_grants rg ON rg.role_id = gr.role_id;
+SELECT gm.user_id, gr.role_id FROM group_members gm JOIN group_roles gr ON gr.group_id = gm.group_id;
+
+-- The scopes that a user holds now; one that comes in several ways stands here several times.
+CREATE VIEW account_scopes AS
+SELECT ar.account_id, rg.scope_id FROM account_roles ar JOIN role_grants rg ON rg.role_id = ar.role_id;
 
 -- What a key was given, through roles, directly, or by inheriting all that its owner holds; without WRITE scopes if it
 -- is read-only. This is how strong its secret is.

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     ViewSelf,
+    EditSelf,
     ViewKeys,
     CreateKey,
     CreateKeyForOthers,
@@ -12,18 +13,27 @@ pub enum Action {
     EnableKeys,
     DisableKeys,
     DeleteKeys,
+    PreviewKeyForOthers,
     ViewRoles,
     ViewScopes,
     ViewActivity,
     ViewUsers,
     ViewServiceAccounts,
-    CreateUser,
+    ViewGroups,
+    ViewSettings,
+    EditUsers,
+    EditServiceAccounts,
+    EditGroups,
+    EditRoles,
+    EditScopes,
+    EditSettings,
 }
 
 impl Action {
     /// All actions, in the order of the printed policy.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 24] = [
         Self::ViewSelf,
+        Self::EditSelf,
         Self::ViewKeys,
         Self::CreateKey,
         Self::CreateKeyForOthers,
@@ -32,12 +42,20 @@ impl Action {
         Self::EnableKeys,
         Self::DisableKeys,
         Self::DeleteKeys,
+        Self::PreviewKeyForOthers,
         Self::ViewRoles,
         Self::ViewScopes,
         Self::ViewActivity,
         Self::ViewUsers,
         Self::ViewServiceAccounts,
-        Self::CreateUser,
+        Self::ViewGroups,
+        Self::ViewSettings,
+        Self::EditUsers,
+        Self::EditServiceAccounts,
+        Self::EditGroups,
+        Self::EditRoles,
+        Self::EditScopes,
+        Self::EditSettings,
     ];
 
     /// Whether it changes anything: read-only keys may not, and a reach for reading does not serve it.
@@ -45,19 +63,28 @@ impl Action {
         match self {
             Self::ViewSelf
             | Self::ViewKeys
+            | Self::PreviewKeyForOthers
             | Self::ViewRoles
             | Self::ViewScopes
             | Self::ViewActivity
             | Self::ViewUsers
-            | Self::ViewServiceAccounts => false,
-            Self::CreateKey
+            | Self::ViewServiceAccounts
+            | Self::ViewGroups
+            | Self::ViewSettings => false,
+            Self::EditSelf
+            | Self::CreateKey
             | Self::CreateKeyForOthers
             | Self::UpdateKey
             | Self::RegenerateSecrets
             | Self::EnableKeys
             | Self::DisableKeys
             | Self::DeleteKeys
-            | Self::CreateUser => true,
+            | Self::EditUsers
+            | Self::EditServiceAccounts
+            | Self::EditGroups
+            | Self::EditRoles
+            | Self::EditScopes
+            | Self::EditSettings => true,
         }
     }
 }

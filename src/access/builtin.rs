@@ -17,6 +17,8 @@ pub const ACTIVITY_READ_ANY: &str = "activity:read:any";
 pub const OPERATOR_ACCOUNT: &str = "operator";
 /// The name of the role that grants everything, now and in future.
 pub const ADMIN_ROLE: &str = "admin";
+/// The name of the role that users have unless they are given others.
+pub const MEMBER_ROLE: &str = "member";
 
 /// A scope of Latchkey's own API.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +123,7 @@ pub const ROLES: [BuiltInRole; 5] = [
         grants: Grants::EveryRead,
     },
     BuiltInRole {
-        name: "member",
+        name: MEMBER_ROLE,
         description: "One's own API keys and activity",
         grants: Grants::MemberAnd(&[]),
     },

@@ -1,7 +1,7 @@
 //! Who is asking. It never contains the credential: callers are logged and traced.
 
 use entity::account::AccountKind;
-use entity::{AccountId, GlobalId, KeyId, ObjectKind, ServiceAccountId, UserId};
+use entity::{AccountId, GlobalId, KeyId, ObjectKind, ServiceAccountId, SessionId, UserId};
 
 use super::Scopes;
 use crate::values::Quota;
@@ -15,6 +15,18 @@ pub enum Caller {
     Operator,
     /// An API key, through an access token.
     Machine(Machine),
+    /// A person, through a sign-in.
+    Person(Person),
+}
+
+/// A person who signed in.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub user: UserId,
+    /// None when the request came with the password itself.
+    pub session: Option<SessionId>,
+    /// What the person holds now.
+    pub scopes: Scopes,
 }
 
 /// An API key that presented a valid access token.
@@ -37,6 +49,7 @@ impl Caller {
             Self::Anonymous => false,
             Self::Operator => true,
             Self::Machine(machine) => machine.scopes.has(scope),
+            Self::Person(person) => person.scopes.has(scope),
         }
     }
 
@@ -46,6 +59,7 @@ impl Caller {
             Self::Anonymous => wanted.clone(),
             Self::Operator => Scopes::default(),
             Self::Machine(machine) => wanted.without(&machine.scopes),
+            Self::Person(person) => wanted.without(&person.scopes),
         }
     }
 
@@ -60,6 +74,7 @@ impl Caller {
             Self::Anonymous => None,
             Self::Operator => Some(GlobalId { kind: ObjectKind::System, uuid: uuid::Uuid::nil() }),
             Self::Machine(machine) => Some(machine.key.into()),
+            Self::Person(person) => Some(person.user.into()),
         }
     }
 }

@@ -8,6 +8,6 @@ mod reach;
 mod scopes;
 
 pub use action::Action;
-pub use caller::{Caller, Machine};
-pub use reach::{OwnRows, Reach, Rows};
+pub use caller::{Caller, Machine, Person};
+pub use reach::{OwnRows, Reach, Rows, ThroughKey};
 pub use scopes::Scopes;

@@ -4,7 +4,7 @@ use super::builtin::{
     ACTIVITY_READ, ACTIVITY_READ_ANY, KEYS_CREATE_ANY, KEYS_READ, KEYS_READ_ANY, KEYS_WRITE, KEYS_WRITE_ANY,
     ROLES_READ, SCOPES_READ,
 };
-use super::{Action, Caller, Machine, OwnRows, Reach, Rows};
+use super::{Action, Caller, OwnRows, Reach, Rows, Scopes, ThroughKey};
 use crate::error::{Error, Result};
 
 /// What an action asks of its caller.
@@ -23,10 +23,10 @@ pub enum Requirement {
 /// What an action asks of its caller.
 pub fn requirement(action: Action) -> Requirement {
     match action {
-        Action::ViewSelf => Requirement::Credential,
+        Action::ViewSelf | Action::EditSelf => Requirement::Credential,
         Action::ViewKeys => Requirement::Owned { own: KEYS_READ, any: KEYS_READ_ANY },
         Action::CreateKey => Requirement::Owned { own: KEYS_WRITE, any: KEYS_WRITE_ANY },
-        Action::CreateKeyForOthers => Requirement::Scope(KEYS_CREATE_ANY),
+        Action::CreateKeyForOthers | Action::PreviewKeyForOthers => Requirement::Scope(KEYS_CREATE_ANY),
         Action::UpdateKey
         | Action::RegenerateSecrets
         | Action::EnableKeys
@@ -37,7 +37,14 @@ pub fn requirement(action: Action) -> Requirement {
         Action::ViewActivity => Requirement::Owned { own: ACTIVITY_READ, any: ACTIVITY_READ_ANY },
         Action::ViewUsers => Requirement::SelfOr("users:read"),
         Action::ViewServiceAccounts => Requirement::SelfOr("service-accounts:read"),
-        Action::CreateUser => Requirement::Scope("users:write"),
+        Action::ViewGroups => Requirement::Scope("groups:read"),
+        Action::ViewSettings => Requirement::Scope("settings:read"),
+        Action::EditUsers => Requirement::Scope("users:write"),
+        Action::EditServiceAccounts => Requirement::Scope("service-accounts:write"),
+        Action::EditGroups => Requirement::Scope("groups:write"),
+        Action::EditRoles => Requirement::Scope("roles:write"),
+        Action::EditScopes => Requirement::Scope("scopes:write"),
+        Action::EditSettings => Requirement::Scope("settings:write"),
     }
 }
 
@@ -47,23 +54,28 @@ pub fn decide(action: Action, caller: &Caller) -> Result<Reach> {
         Caller::Anonymous => Err(Error::Unauthenticated),
         Caller::Operator => Ok(Reach::new(action, Rows::All)),
         Caller::Machine(machine) if machine.read_only && action.changes() => Err(Error::ReadOnly),
-        Caller::Machine(machine) => Ok(Reach::new(action, rows(requirement(action), machine)?)),
+        Caller::Machine(machine) => {
+            let through = ThroughKey { key: machine.key, no_stronger_than: machine.scopes.clone() };
+            let own = OwnRows { account: machine.owner, through: Some(through) };
+            Ok(Reach::new(action, rows(requirement(action), &machine.scopes, &own)?))
+        }
+        Caller::Person(person) => {
+            let own = OwnRows { account: person.user.into(), through: None };
+            Ok(Reach::new(action, rows(requirement(action), &person.scopes, &own)?))
+        }
     }
 }
 
-fn rows(requirement: Requirement, machine: &Machine) -> Result<Rows> {
-    let own = || {
-        let no_stronger_than = machine.scopes.clone();
-        Rows::Own(OwnRows { account: machine.owner, key: machine.key, no_stronger_than })
-    };
+fn rows(requirement: Requirement, held: &Scopes, own: &OwnRows) -> Result<Rows> {
+    let own = || Rows::Own(own.clone());
     match requirement {
         Requirement::Credential => Ok(own()),
-        Requirement::SelfOr(scope) if machine.scopes.has(scope) => Ok(Rows::All),
+        Requirement::SelfOr(scope) if held.has(scope) => Ok(Rows::All),
         Requirement::SelfOr(_) => Ok(own()),
-        Requirement::Scope(scope) if machine.scopes.has(scope) => Ok(Rows::All),
+        Requirement::Scope(scope) if held.has(scope) => Ok(Rows::All),
         Requirement::Scope(scope) => Err(Error::Denied { required: vec![scope] }),
-        Requirement::Owned { any, .. } if machine.scopes.has(any) => Ok(Rows::All),
-        Requirement::Owned { own: scope, .. } if machine.scopes.has(scope) => Ok(own()),
+        Requirement::Owned { any, .. } if held.has(any) => Ok(Rows::All),
+        Requirement::Owned { own: scope, .. } if held.has(scope) => Ok(own()),
         Requirement::Owned { own, any } => Err(Error::Denied { required: vec![own, any] }),
     }
 }
@@ -77,7 +89,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::access::Scopes;
+    use crate::access::Machine;
     use crate::access::builtin::{Grants, ROLES, SCOPES};
     use crate::values::Quota;
 

@@ -23,7 +23,14 @@ pub enum Rows {
 #[derive(Clone, Debug)]
 pub struct OwnRows {
     pub account: AccountId,
-    /// The key that asks: it sees itself, whatever its token was narrowed to.
+    /// None for a person who signed in.
+    pub through: Option<ThroughKey>,
+}
+
+/// A key that asks.
+#[derive(Clone, Debug)]
+pub struct ThroughKey {
+    /// It sees itself, whatever its token was narrowed to.
     pub key: KeyId,
     /// Through a key, "own keys" are those that grant nothing beyond this.
     pub no_stronger_than: Scopes,

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::store::accounts;
 
-pub use crate::store::accounts::Owner;
+pub use crate::store::accounts::{Owner, ServiceAccountRow, UserRow};
 
 /// Users or service accounts: the caller's own, or any with the scope for their kind.
 pub async fn find_many(cx: &Context, kind: AccountKind, ids: &[AccountId]) -> Result<Vec<Owner>> {

@@ -7,11 +7,18 @@
 
 pub mod accounts;
 pub mod activity;
+pub mod apis;
+pub mod groups;
 pub mod health;
 pub mod identify;
 pub mod keys;
+pub mod permissions;
 pub mod roles;
 pub mod scopes;
+pub mod service_accounts;
+pub mod sessions;
+pub mod settings;
+pub mod setup;
 pub mod tokens;
 pub mod users;
 

@@ -1,10 +1,12 @@
 //! What the server says when it starts: one screen, with what to do next.
 
-use crate::actions;
+use std::path::Path;
+
 use crate::config::{Config, MasterKeySource};
 use crate::serve::Server;
 
-pub(super) async fn text(config: &Config, server: &Server) -> anyhow::Result<String> {
+/// With the file of the setup token, if there is no administrator yet.
+pub(super) fn text(config: &Config, server: &Server, setup_token: Option<&Path>) -> String {
     let url = &server.app.issuer;
     let master_key = match &config.master_key {
         MasterKeySource::Given(_) => "from the settings".to_owned(),
@@ -12,13 +14,18 @@ pub(super) async fn text(config: &Config, server: &Server) -> anyhow::Result<Str
             format!("in {} (back it up: without it, the database is worthless)", path.display())
         }
     };
-    let next = if actions::users::has_administrator(&server.app).await? {
-        "  Make an API key:\n    latchkey keys create --name NAME --role member --owner E-MAIL\n"
-    } else {
-        "  There is no administrator yet. Make one, on this machine:\n    \
-         latchkey admin create --email ada@example.com --password-stdin\n"
+    let next = match setup_token {
+        None => "  Make an API key:\n    latchkey keys create --name NAME --role member --owner E-MAIL\n"
+            .to_owned(),
+        Some(path) => format!(
+            "  There is no administrator yet. Make one, on this machine:\n    \
+             latchkey admin create --email ada@example.com --password-stdin\n  \
+             or with the token in {}, which works once and for an hour:\n    \
+             POST {url}/setup\n",
+            path.display()
+        ),
     };
-    Ok(format!(
+    format!(
         "Latchkey {version} is listening on http://{address}\n\n  \
          Clients reach it at   {url}\n  \
          Token endpoint        {url}/oauth/token\n  \
@@ -29,5 +36,5 @@ pub(super) async fn text(config: &Config, server: &Server) -> anyhow::Result<Str
         version = env!("CARGO_PKG_VERSION"),
         address = server.address,
         database = config.database,
-    ))
+    )
 }

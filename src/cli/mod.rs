@@ -5,6 +5,7 @@ mod banner;
 mod health;
 mod keys;
 mod logging;
+mod setup;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -117,7 +118,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let server = Server::bind(config, SystemClock::shared(), SystemEntropy::shared()).await?;
     // Before anybody can know that the server is there, and tell it to stop.
     let stop = told_to_stop()?;
-    print(&banner::text(config, &server).await?)?;
+    let setup_token = setup::prepare(config, &server.app).await?;
+    print(&banner::text(config, &server, setup_token.as_deref()))?;
     server.run(stop).await
 }
 

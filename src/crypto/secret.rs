@@ -75,6 +75,17 @@ pub fn is_client_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
 }
 
+/// What a sign-in is recognised by: 256 random bits, shown once, in a cookie.
+pub type SessionToken = Zeroizing<String>;
+
+/// 43 base62 characters.
+pub fn session_token(entropy: &dyn Random) -> SessionToken {
+    let random = Zeroizing::new(bytes::<32>(entropy));
+    let mut text = Zeroizing::new(String::with_capacity(BODY_LENGTH));
+    push_base62(&mut text, *random);
+    text
+}
+
 /// Writes 256 bits as 43 digits, by long division of the bytes by 62.
 fn push_base62(text: &mut String, mut number: [u8; 32]) {
     let mut digits = Zeroizing::new([0_u8; BODY_LENGTH]);

@@ -6,10 +6,13 @@ use async_graphql::{Context, ID, Object, SimpleObject, Union};
 use entity::{AccountId, KeyId, ObjectKind, account, service_account, user};
 use uuid::Uuid;
 
+use super::groups::Group;
 use super::keys::ApiKey;
-use super::loaders::load;
+use super::loaders::{GroupsOfUser, RolesOfUser, ScopesOfUser, load};
+use super::roles::Role;
 use super::scalars::DateTime;
-use crate::actions::accounts::Owner as OwnerRow;
+use super::scopes::Scope;
+use crate::actions::accounts::{Owner as OwnerRow, ServiceAccountRow, UserRow};
 
 /// A person.
 #[derive(Clone, Debug)]
@@ -46,6 +49,25 @@ impl User {
         self.account.active
     }
 
+    /// The roles that the user holds directly, by name.
+    #[graphql(complexity = "2 * child_complexity")]
+    async fn roles(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Role>> {
+        Ok(load(ctx, RolesOfUser(self.user.id)).await?.unwrap_or_default().into_iter().map(Role).collect())
+    }
+
+    /// The groups that the user is in, by name.
+    #[graphql(complexity = "2 * child_complexity")]
+    async fn groups(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Group>> {
+        Ok(load(ctx, GroupsOfUser(self.user.id)).await?.unwrap_or_default().into_iter().map(Group).collect())
+    }
+
+    /// What the user holds now, through roles and groups, by name.
+    #[graphql(complexity = "5 * child_complexity")]
+    async fn effective_scopes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Scope>> {
+        let scopes = load(ctx, ScopesOfUser(self.account.id)).await?.unwrap_or_default();
+        Ok(scopes.into_iter().map(Scope).collect())
+    }
+
     /// When the user was made.
     async fn created_at(&self) -> DateTime {
         DateTime(self.account.created_at)
@@ -59,6 +81,12 @@ impl User {
     /// Raised by each change.
     async fn version(&self) -> i32 {
         self.account.version
+    }
+}
+
+impl From<UserRow> for User {
+    fn from((account, user): UserRow) -> Self {
+        Self { account, user }
     }
 }
 
@@ -100,6 +128,12 @@ impl ServiceAccount {
     /// Raised by each change.
     async fn version(&self) -> i32 {
         self.account.version
+    }
+}
+
+impl From<ServiceAccountRow> for ServiceAccount {
+    fn from((account, service_account): ServiceAccountRow) -> Self {
+        Self { account, service_account }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The activity log.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use entity::{KeyId, ObjectKind, activity};
+use entity::{GlobalId, ObjectKind, activity};
 
 use super::accounts::{Actor, Owner, actor, owner_row};
 use super::context;
@@ -46,14 +46,58 @@ pub(super) enum ActivityKind {
     SecretRegenerated,
     /// A user was made.
     UserCreated,
+    /// A user's properties, roles or groups were changed.
+    UserUpdated,
+    /// A user was stopped, with all keys that belong to them.
+    UserDeactivated,
+    /// A user may be used again.
+    UserReactivated,
+    /// A user's password was set or changed.
+    PasswordChanged,
     /// A service account was made.
     ServiceAccountCreated,
+    /// A service account was changed.
+    ServiceAccountUpdated,
+    /// A service account was deleted.
+    ServiceAccountDeleted,
+    /// A group was made.
+    GroupCreated,
+    /// A group's properties, roles or members were changed.
+    GroupUpdated,
+    /// A group was deleted.
+    GroupDeleted,
+    /// A role was made.
+    RoleCreated,
+    /// A role's properties or scopes were changed.
+    RoleUpdated,
+    /// A role was deleted.
+    RoleDeleted,
+    /// An API was made.
+    ApiCreated,
+    /// An API was changed.
+    ApiUpdated,
+    /// An API was deleted.
+    ApiDeleted,
+    /// A scope was made.
+    ScopeCreated,
+    /// A scope was changed.
+    ScopeUpdated,
+    /// A scope was deleted.
+    ScopeDeleted,
+    /// The settings were changed.
+    SettingsUpdated,
     /// The server signs with another key.
     SigningKeyRotated,
     /// An access token was issued.
     TokenIssued,
     /// An exchange was refused; the outcome says why.
     TokenRefused,
+    /// Somebody signed in.
+    SignedIn,
+    /// Somebody was refused to sign in; the outcome says why.
+    SignInRefused,
+    /// Somebody signed out, here or everywhere.
+    SignedOut,
 }
 
 /// How something ended. Values can be added.
@@ -86,6 +130,8 @@ pub(super) enum Outcome {
     RateLimited,
     /// The API key may not be used from this address.
     NetworkNotAllowed,
+    /// The settings do not let passwords be used at the API.
+    PasswordAccessOff,
 }
 
 /// One row of the activity log.
@@ -142,12 +188,11 @@ impl Activity {
     /// The object that was changed; null when it is out of the viewer's sight.
     async fn target(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Node>> {
         Ok(match (self.0.target_kind, self.0.target_id) {
-            (Some(ObjectKind::ApiKey), Some(id)) => {
-                load(ctx, KeyId(id)).await?.map(|key| Node::ApiKey(ApiKey::new(key)))
-            }
             (Some(ObjectKind::User | ObjectKind::ServiceAccount), Some(id)) => {
                 owner_row(ctx, entity::AccountId(id)).await?.map(|owner| Owner::from(&*owner).into())
             }
+            // One that the viewer may not see is nobody's business, and no error of the row.
+            (Some(kind), Some(uuid)) => load(ctx, GlobalId { kind, uuid }).await?.and_then(Result::ok),
             _ => None,
         })
     }

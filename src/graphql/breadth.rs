@@ -18,7 +18,8 @@ const MAX_FRAGMENT_DEPTH: usize = 12;
 
 /// Root fields that give out a secret, or take a password: a request has one of them at most, so that limits on requests
 /// are limits on these.
-pub(super) const SECRET_FIELDS: [&str; 2] = ["createApiKey", "regenerateSecrets"];
+pub(super) const SECRET_FIELDS: [&str; 5] =
+    ["createApiKey", "regenerateSecrets", "createUser", "updateUser", "changePassword"];
 
 /// Refuses a document that is too broad, or one of its operations.
 pub(super) fn check(document: &ExecutableDocument) -> Result<(), ServerError> {

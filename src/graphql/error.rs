@@ -117,6 +117,18 @@ pub(super) enum UserErrorCode {
     ScopeNotHeld,
     /// Somebody else has changed the object since it was read.
     VersionConflict,
+    /// The owner has as many API keys as the settings allow; `targetId` names one of them.
+    KeyAlreadyExists,
+    /// The settings ask for an end, and there is none.
+    PolicyExpiryRequired,
+    /// The end lies further ahead than the settings allow.
+    PolicyExpiryTooFar,
+    /// Other objects need it; `relatedIds` names them.
+    InUse,
+    /// It came with the server and stays as it is.
+    BuiltIn,
+    /// Without this user nobody could administer the server.
+    LastAdministrator,
 }
 
 /// A mistake that the caller can correct.
@@ -130,6 +142,8 @@ pub(super) struct UserError {
     message: String,
     /// The object that could not be changed, or that stands in the way.
     target_id: Option<ID>,
+    /// Objects that stand in the way: at most 100 of them, when they are many.
+    related_ids: Option<Vec<ID>>,
 }
 
 impl From<crate::error::UserError> for UserError {
@@ -144,11 +158,19 @@ impl From<crate::error::UserError> for UserError {
                 Code::SelectionTooLarge => UserErrorCode::SelectionTooLarge,
                 Code::ScopeNotHeld => UserErrorCode::ScopeNotHeld,
                 Code::VersionConflict => UserErrorCode::VersionConflict,
+                Code::KeyAlreadyExists => UserErrorCode::KeyAlreadyExists,
+                Code::PolicyExpiryRequired => UserErrorCode::PolicyExpiryRequired,
+                Code::PolicyExpiryTooFar => UserErrorCode::PolicyExpiryTooFar,
+                Code::InUse => UserErrorCode::InUse,
+                Code::BuiltIn => UserErrorCode::BuiltIn,
+                Code::LastAdministrator => UserErrorCode::LastAdministrator,
             },
             field: (!error.field.is_empty())
                 .then(|| std::iter::once("input".to_owned()).chain(path).collect()),
             message: error.message,
             target_id: error.target.map(|id| ID(id.to_string())),
+            related_ids: (!error.related.is_empty())
+                .then(|| error.related.iter().map(|id| ID(id.to_string())).collect()),
         }
     }
 }

@@ -6,7 +6,7 @@ use entity::RoleId;
 use super::context;
 use super::error::{UserError, payload};
 use super::keys::ApiKey;
-use super::scalars::{DateTime, parse_id, parse_ids, parse_owner};
+use super::scalars::{DateTime, given, parse_id, parse_ids, parse_owner};
 use crate::actions::keys as actions;
 use crate::actions::keys::{ClientSecret, KeyChanges, NewKey, Selection};
 use crate::error::Result;
@@ -22,7 +22,7 @@ pub(super) struct RateLimitQuotaInput {
 }
 
 impl RateLimitQuotaInput {
-    fn parse(self, field: &'static str) -> Result<Quota> {
+    pub(super) fn parse(self, field: &'static str) -> Result<Quota> {
         Ok(Quota::parse(field, self.requests, self.per_seconds)?)
     }
 }
@@ -114,15 +114,6 @@ impl UpdateApiKeyInput {
             token_limit: given(self.token_rate_limit, |limit| limit.parse("tokenRateLimit"))?,
             call_limit: given(self.call_rate_limit, |limit| limit.parse("callRateLimit"))?,
         })
-    }
-}
-
-/// Nothing for a field left out, an inner nothing for null.
-fn given<T, U>(value: MaybeUndefined<T>, parse: impl FnOnce(T) -> Result<U>) -> Result<Option<Option<U>>> {
-    match value {
-        MaybeUndefined::Undefined => Ok(None),
-        MaybeUndefined::Null => Ok(Some(None)),
-        MaybeUndefined::Value(value) => parse(value).map(|value| Some(Some(value))),
     }
 }
 

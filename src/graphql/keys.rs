@@ -40,9 +40,9 @@ pub(super) enum ApiKeyStatus {
 #[derive(Clone, Copy, Debug, SimpleObject)]
 pub(super) struct RateLimitQuota {
     /// How many requests (for calls: how many points).
-    requests: i32,
+    pub requests: i32,
     /// In how many seconds.
-    per_seconds: i32,
+    pub per_seconds: i32,
 }
 
 /// A secret as it can be shown again: never the secret itself.

@@ -1,40 +1,62 @@
 //! A scan of a document's text before it is parsed: how long it is, and how deep its brackets go. The parser is recursive
 //! and thorough; this is neither.
 
-use async_graphql::ServerError;
+use async_graphql::{Pos, ServerError};
 
 use super::error::{code, request_error};
 
 const MAX_TOKENS: usize = 5_000;
+/// Names, and numbers, are short; a document whose words are longer is none that anybody wrote.
+const MAX_WORD: usize = 200;
+const MAX_STRING: usize = 16 * 1024;
 /// Far above what the deepest operation needs, far below what a parser's stack holds.
 const MAX_NESTING: usize = 64;
 
-/// Refuses a text with more than 5,000 tokens, or with brackets nested deeper than 64 levels.
+/// Refuses a text with more than 5,000 tokens, with tokens that are too long, or with brackets that are nested deeper than
+/// 64 levels or are not closed.
 pub(super) fn check(text: &str) -> Result<(), ServerError> {
-    let (mut tokens, mut depth) = (0_usize, 0_usize);
+    let (mut tokens, mut open) = (0_usize, Vec::new());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
+        let before = rest.len();
+        let place = text.len() - before;
         rest = match first {
             b'#' => skip(after, |byte| !matches!(byte, b'\n' | b'\r')),
-            b'"' => string(after),
+            b'"' => string(after).ok_or_else(|| not_closed(text, place, "A string is not closed."))?,
             b'.' => skip(after, |byte| byte == b'.'),
             _ if in_word(first) => skip(after, in_word),
             _ => after,
         };
+        let length = before - rest.len();
+        if (first == b'"' && length > MAX_STRING) || (in_word(first) && length > MAX_WORD) {
+            return Err(too_much(
+                "The document has a name, a number or a string that is too long.".to_owned(),
+            ));
+        }
         match first {
-            b'{' | b'(' | b'[' => depth += 1,
-            b'}' | b')' | b']' => depth = depth.saturating_sub(1),
+            b'{' | b'(' | b'[' => open.push(place),
+            b'}' | b')' | b']' => drop(open.pop()),
             _ => {}
         }
         tokens += usize::from(!(first.is_ascii_whitespace() || matches!(first, b',' | b'#')));
         if tokens > MAX_TOKENS {
             return Err(too_much(format!("The document is too long: at most {MAX_TOKENS} tokens.")));
         }
-        if depth > MAX_NESTING {
+        if open.len() > MAX_NESTING {
             return Err(too_much(format!("The document is nested deeper than {MAX_NESTING} levels.")));
         }
     }
-    Ok(())
+    open.pop().map_or(Ok(()), |place| Err(not_closed(text, place, "A bracket is not closed.")))
+}
+
+/// A failure to parse, with the line and the column of what is not closed.
+fn not_closed(text: &str, place: usize, problem: &str) -> ServerError {
+    let before = text.get(..place).unwrap_or_default();
+    let (line, last) = before.split('\n').zip(1..).last().map_or((1, before), |(last, line)| (line, last));
+    let mut error =
+        request_error(format!("The document cannot be parsed: {problem}"), code::GRAPHQL_PARSE_FAILED);
+    error.locations = vec![Pos { line, column: last.chars().count() + 1 }];
+    error
 }
 
 fn too_much(message: String) -> ServerError {
@@ -50,32 +72,29 @@ fn skip(text: &[u8], while_true: impl Fn(u8) -> bool) -> &[u8] {
     text.get(length..).unwrap_or_default()
 }
 
-/// What follows a string whose first quotation mark has been read. One that does not end is for the parser to tell.
-fn string(text: &[u8]) -> &[u8] {
+/// What follows a string whose first quotation mark has been read; nothing if it does not end.
+fn string(text: &[u8]) -> Option<&[u8]> {
     if let Some(mut rest) = text.strip_prefix(b"\"\"") {
         loop {
             if let Some(after) = rest.strip_prefix(b"\\\"\"\"") {
                 rest = after;
             } else if let Some(after) = rest.strip_prefix(b"\"\"\"") {
-                return after;
+                return Some(after);
             } else {
-                match rest.split_first() {
-                    Some((_, after)) => rest = after,
-                    None => return rest,
-                }
+                rest = rest.split_first()?.1;
             }
         }
     }
     let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
+    loop {
+        let (&byte, after) = rest.split_first()?;
         rest = match byte {
-            b'"' => return after,
-            b'\n' | b'\r' => return rest,
-            b'\\' => after.get(1..).unwrap_or_default(),
+            b'"' => return Some(after),
+            b'\n' | b'\r' => return None,
+            b'\\' => after.get(1..)?,
             _ => after,
         };
     }
-    rest
 }
 
 #[cfg(test)]
@@ -89,15 +108,16 @@ mod tests {
         assert!(check(&text(5_001)).is_err());
         assert!(check(&format!("{{{}}}", ",".repeat(9_000))).is_ok(), "commas are no tokens");
         assert!(check(&format!("{{ a }} #{}", " a".repeat(9_000))).is_ok(), "comments are none either");
-        assert!(check(&format!("{{ a(b: \"{}\") }}", " a".repeat(9_000))).is_ok(), "a string is one");
+        assert!(check(&format!("{{ a(b: \"{}\") }}", " a".repeat(6_000))).is_ok(), "a string is one");
         assert!(check(&"@a".repeat(2_501)).is_err());
-        assert!(check(&"...".repeat(9_000)).is_ok(), "dots in a row are no document, whatever they are");
+        assert!(check(&"...".repeat(5_000)).is_ok(), "dots in a row are no document, whatever they are");
     }
 
     #[test]
     fn brackets_in_strings_and_comments_do_not_count() {
-        assert!(check(&"{".repeat(64)).is_ok());
-        assert!(check(&"{".repeat(65)).is_err());
+        let nested = |levels: usize| "{".repeat(levels) + &"}".repeat(levels);
+        assert!(check(&nested(64)).is_ok());
+        assert!(check(&nested(65)).is_err());
         assert!(check(&"[".repeat(65)).is_err());
         assert!(check(&"{a(b:".repeat(33)).is_err());
         assert!(check(&"{}".repeat(100)).is_ok());
@@ -111,7 +131,24 @@ mod tests {
         for close in ["(b:\"}\")", "(b:\"\"\"}\"\"\")", "#}\n", "(b:\"\\\"}\")"] {
             assert!(check(&format!("{{a{close}").repeat(65)).is_err(), "{close}");
         }
-        // A string ends with its line.
-        assert!(check(&"\"\n{".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn what_is_not_closed_is_not_parsed() {
+        for text in ["{ a", "{ a(b: \"}", "{ a(b: \"\"\" }", "{ a(b: [1 }", "\"\n\"", "\"\\"] {
+            assert!(check(text).is_err(), "{text}");
+        }
+        assert!(check("{ a }}").is_ok(), "too many are for the parser to tell");
+    }
+
+    #[test]
+    fn words_and_strings_have_an_end() {
+        for (short, long) in [("x".repeat(200), "x".repeat(201)), ("1".repeat(200), "1".repeat(201))] {
+            assert!(check(&format!("{{ {short} }}")).is_ok());
+            assert!(check(&format!("{{ {long} }}")).is_err());
+        }
+        assert!(check(&format!("{{ a(b: \"{}\") }}", "x".repeat(10_000))).is_ok());
+        assert!(check(&format!("{{ a(b: \"{}\") }}", "x".repeat(20_000))).is_err());
+        assert!(check(&format!("# {}\n{{ a }}", "x".repeat(10_000))).is_ok());
     }
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::dataloader::{DataLoader, Loader};
-use entity::{AccountId, ApiId, KeyId, RoleId, api, key_secret, role, scope, settings};
+use entity::{
+    AccountId, ApiId, GroupId, KeyId, RoleId, UserId, api, group, key_secret, role, scope, settings,
+};
 
 use super::batches::Waiting;
 use super::error::field_error;
 use crate::actions::accounts::Owner;
 use crate::actions::keys::Key;
-use crate::actions::{accounts, keys, roles, scopes};
+use crate::actions::{accounts, groups, keys, roles, scopes, users};
 use crate::context::Context;
 use crate::error::Error;
 
@@ -119,20 +121,49 @@ impl Loader<AccountId> for Batches {
     }
 }
 
-/// The scopes that a role grants.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ScopesOfRole(pub RoleId);
+macro_rules! of_id {
+    ($(#[$doc:meta])* $name:ident($id:ty), $value:ty, $action:path) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub(super) struct $name(pub $id);
 
-impl Loader<ScopesOfRole> for Batches {
-    type Value = Vec<scope::Model>;
-    type Error = Arc<Error>;
+        impl Loader<$name> for Batches {
+            type Value = $value;
+            type Error = Arc<Error>;
 
-    async fn load(&self, of: &[ScopesOfRole]) -> Result<HashMap<ScopesOfRole, Self::Value>, Self::Error> {
-        let ids: Vec<RoleId> = of.iter().map(|of| of.0).collect();
-        let found = roles::scopes_of(&self.0, &ids).await.map_err(Arc::new)?;
-        Ok(found.into_iter().map(|(id, scopes)| (ScopesOfRole(id), scopes)).collect())
-    }
+            async fn load(&self, of: &[$name]) -> Result<HashMap<$name, Self::Value>, Self::Error> {
+                let ids: Vec<$id> = of.iter().map(|of| of.0).collect();
+                let mut found = $action(&self.0, &ids).await.map_err(Arc::new)?;
+                Ok(of.iter().map(|of| (of.clone(), found.remove(&of.0).unwrap_or_default())).collect())
+            }
+        }
+    };
 }
+
+of_id!(
+    /// The scopes that a role grants.
+    ScopesOfRole(RoleId), Vec<scope::Model>, roles::scopes_of
+);
+of_id!(
+    /// The roles of a group.
+    RolesOfGroup(GroupId), Vec<role::Model>, groups::roles_of
+);
+of_id!(
+    /// The roles that a user holds directly.
+    RolesOfUser(UserId), Vec<role::Model>, users::roles_of
+);
+of_id!(
+    /// The groups that a user is in.
+    GroupsOfUser(UserId), Vec<group::Model>, groups::of_users
+);
+of_id!(
+    /// What a user holds now.
+    ScopesOfUser(AccountId), Vec<scope::Model>, users::scopes_of
+);
+of_id!(
+    /// The scopes of an API.
+    ScopesOfApi(ApiId), Vec<scope::Model>, scopes::of_apis
+);
 
 impl Loader<ApiId> for Batches {
     type Value = Arc<api::Model>;

@@ -7,6 +7,7 @@ mod breadth;
 mod document;
 mod error;
 mod gate;
+mod groups;
 mod inputs;
 mod key_filter;
 mod key_mutations;
@@ -16,12 +17,19 @@ mod loaders;
 mod node;
 mod normal;
 mod page;
+mod payloads;
+mod permissions;
 mod rate_limit;
 mod request;
 mod roles;
 mod scalars;
+mod scope_mutations;
 mod scopes;
+mod service_accounts;
+mod settings;
 mod shape;
+mod sign_ins;
+mod users;
 mod validate;
 mod viewer;
 
@@ -47,21 +55,38 @@ use crate::recent::Recent;
 /// The bytes of all documents that are kept parsed. Parsed, a document takes tens of times as much.
 const PARSED: usize = 1024 * 1024;
 
+/// An answer has no more errors than this: the first ones say enough.
+const MAX_ERRORS: usize = 20;
+
 /// Everything that can be asked.
 #[derive(Default, MergedObject)]
 struct Query(
     viewer::ViewerQueries,
     node::NodeQueries,
     keys::KeyQueries,
+    users::UserQueries,
+    service_accounts::ServiceAccountQueries,
+    groups::GroupQueries,
     roles::RoleQueries,
     scopes::ScopeQueries,
     activity::ActivityQueries,
+    permissions::PermissionQueries,
+    settings::SettingsQueries,
     rate_limit::RateLimitQueries,
 );
 
 /// Everything that can be changed.
 #[derive(Default, MergedObject)]
-struct Mutation(key_mutations::KeyMutations);
+struct Mutation(
+    key_mutations::KeyMutations,
+    users::UserMutations,
+    service_accounts::ServiceAccountMutations,
+    groups::GroupMutations,
+    roles::RoleMutations,
+    scope_mutations::ScopeMutations,
+    settings::SettingsMutations,
+    sign_ins::SignInMutations,
+);
 
 type Types = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
@@ -113,6 +138,7 @@ impl Schema {
             Ok(meant) => self.run(cx, &meant, &progress).await,
             Err(errors) => (Value::Null, errors),
         };
+        errors.truncate(MAX_ERRORS);
         let executed = progress.executed();
         let fallback = if executed { code::BAD_USER_INPUT } else { code::GRAPHQL_VALIDATION_FAILED };
         for error in &mut errors {

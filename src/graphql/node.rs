@@ -12,19 +12,20 @@ use async_graphql::{
     Context, ContextSelectionSet, ID, Interface, Object, OutputType, Positioned, ServerResult,
 };
 use entity::account::AccountKind;
-use entity::{AccountId, ActivityId, ApiId, GlobalId, KeyId, ObjectKind, RoleId, ScopeId};
+use entity::{AccountId, ActivityId, ApiId, GlobalId, GroupId, KeyId, ObjectKind, RoleId, ScopeId};
 use uuid::Uuid;
 
 use super::accounts::{Owner, ServiceAccount, User};
 use super::activity::Activity;
 use super::error::field_error;
+use super::groups::Group;
 use super::keys::ApiKey;
 use super::loaders::{Batches, load};
 use super::roles::Role;
 use super::scalars::parse_id;
 use super::scopes::{Api, Scope};
 use crate::actions::page::MAX_PAGE;
-use crate::actions::{accounts, activity, keys, roles, scopes};
+use crate::actions::{accounts, activity, groups, keys, roles, scopes};
 use crate::context::Context as Cx;
 use crate::error::{Error, UserError};
 
@@ -39,6 +40,7 @@ pub(super) enum Node {
     User(User),
     ServiceAccount(ServiceAccount),
     ApiKey(ApiKey),
+    Group(Group),
     Role(Role),
     Api(Api),
     Scope(Scope),
@@ -88,6 +90,10 @@ async fn of_kind(cx: &Cx, kind: ObjectKind, ids: &[Uuid]) -> Result<Vec<(Uuid, N
             let keys = keys::find_many(cx, &typed(ids, KeyId)).await?;
             keys.into_iter().map(|key| (key.id.0, Node::ApiKey(key.into()))).collect()
         }
+        ObjectKind::Group => {
+            let groups = groups::find_many(cx, &typed(ids, GroupId)).await?;
+            groups.into_iter().map(|group| (group.id.0, Node::Group(Group(group)))).collect()
+        }
         ObjectKind::Role => {
             let roles = roles::find_many(cx, &typed(ids, RoleId)).await?;
             roles.into_iter().map(|role| (role.id.0, Node::Role(Role(role)))).collect()
@@ -106,7 +112,7 @@ async fn of_kind(cx: &Cx, kind: ObjectKind, ids: &[Uuid]) -> Result<Vec<(Uuid, N
         }
         ObjectKind::User => accounts_of(cx, AccountKind::User, ids).await?,
         ObjectKind::ServiceAccount => accounts_of(cx, AccountKind::ServiceAccount, ids).await?,
-        ObjectKind::System | ObjectKind::Group | ObjectKind::SigningKey | ObjectKind::Settings => Vec::new(),
+        ObjectKind::System | ObjectKind::SigningKey | ObjectKind::Settings => Vec::new(),
     })
 }
 

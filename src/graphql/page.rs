@@ -3,10 +3,12 @@
 use async_graphql::connection::PageInfo;
 use async_graphql::{Context, SimpleObject};
 
+use super::accounts::{ServiceAccount, User};
 use super::activity::Activity;
+use super::groups::Group;
 use super::keys::ApiKey;
 use super::roles::Role;
-use super::scopes::Scope;
+use super::scopes::{Api, Scope};
 use crate::actions::page::{Cursor, DEFAULT_PAGE, ForeignCursor, MAX_PAGE, Page, PageRequest};
 use crate::error::{Error, Result, UserError};
 
@@ -131,4 +133,8 @@ macro_rules! connection {
 connection!(ApiKey, ApiKeyEdge, ApiKeyConnection, total_count);
 connection!(Role, RoleEdge, RoleConnection, total_count);
 connection!(Scope, ScopeEdge, ScopeConnection, total_count);
+connection!(User, UserEdge, UserConnection, total_count);
+connection!(ServiceAccount, ServiceAccountEdge, ServiceAccountConnection, total_count);
+connection!(Group, GroupEdge, GroupConnection, total_count);
+connection!(Api, ApiEdge, ApiConnection, total_count);
 connection!(Activity, ActivityEdge, ActivityConnection);

@@ -1,18 +1,29 @@
 //! Roles.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use entity::role;
 
 use super::context;
 use super::error::field_error;
 use super::loaders::{ScopesOfRole, load};
 use super::page::{PageArguments, RoleConnection, page_cost, wants_count};
+use super::payloads::{DeletePayload, payload_type};
+use super::scalars::{given, parse_id};
 use super::scopes::Scope;
 use crate::actions;
+use crate::actions::roles::{NewRole, RoleChanges};
+use crate::error::Result;
+use crate::values::{Name, description};
 
 /// A named set of scopes.
 #[derive(Clone, Debug)]
 pub(super) struct Role(pub role::Model);
+
+impl From<role::Model> for Role {
+    fn from(row: role::Model) -> Self {
+        Self(row)
+    }
+}
 
 /// A named set of scopes.
 #[Object]
@@ -85,5 +96,104 @@ impl RoleQueries {
             None
         };
         Ok(Some(RoleConnection::new(page, |row| Role(row.into_row()), count).map_err(field_error)?))
+    }
+}
+
+/// What a role is made from.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct CreateRoleInput {
+    /// The unique name; at most 100 characters.
+    name: String,
+    /// What it is for; at most 1,000 characters.
+    description: Option<String>,
+    /// The names of the scopes that it grants.
+    scopes: Vec<String>,
+}
+
+/// What to change of a role. A field left out stays as it is; null clears.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct UpdateRoleInput {
+    /// Which role.
+    id: ID,
+    /// The version that was read: the change is refused if somebody else was faster.
+    version: Option<i32>,
+    /// The new name.
+    name: Option<String>,
+    /// What it is for.
+    description: MaybeUndefined<String>,
+    /// The names of the scopes that replace those it grants.
+    scopes: Option<Vec<String>>,
+}
+
+impl UpdateRoleInput {
+    fn parse(self) -> Result<RoleChanges> {
+        Ok(RoleChanges {
+            name: self.name.map(|text| Name::parse("name", &text)).transpose()?,
+            description: given(self.description, |text| Ok(description("description", &text)?))?
+                .map(Option::flatten),
+            scopes: self.scopes,
+        })
+    }
+}
+
+/// Which role.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct RoleIdInput {
+    /// Its id.
+    id: ID,
+}
+
+payload_type!(
+    /// What became of a change of a role.
+    RolePayload {
+        /// The role as it is now.
+        role: Role
+    }
+);
+
+#[derive(Default)]
+pub(super) struct RoleMutations;
+
+/// What changes roles.
+#[Object]
+impl RoleMutations {
+    /// Makes a role of scopes that the viewer holds.
+    async fn create_role(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What it is made from.")] input: CreateRoleInput,
+    ) -> async_graphql::Result<Option<RolePayload>> {
+        let cx = context(ctx)?;
+        let create = async {
+            let name = Name::parse("name", &input.name)?;
+            let about = input.description.map(|text| description("description", &text)).transpose()?;
+            let new = NewRole { name, description: about.flatten(), scopes: input.scopes };
+            actions::roles::create(cx, new).await
+        };
+        RolePayload::from_result(create.await)
+    }
+
+    /// Changes a role. Scopes that it loses are lost at once to whoever holds them through it.
+    async fn update_role(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateRoleInput,
+    ) -> async_graphql::Result<Option<RolePayload>> {
+        let cx = context(ctx)?;
+        let change = async {
+            let (id, version) = (parse_id("id", &input.id)?, input.version);
+            actions::roles::update(cx, id, version, input.parse()?).await
+        };
+        RolePayload::from_result(change.await)
+    }
+
+    /// Deletes a role that nobody has.
+    async fn delete_role(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which role.")] input: RoleIdInput,
+    ) -> async_graphql::Result<Option<DeletePayload>> {
+        let cx = context(ctx)?;
+        DeletePayload::of(async { actions::roles::delete(cx, parse_id("id", &input.id)?).await }.await)
     }
 }

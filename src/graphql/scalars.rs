@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{ID, InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, Value};
 use entity::{AccountId, GlobalId, ObjectKind, Timestamp};
 
 use crate::error::{Error, Result, UserError};
@@ -97,6 +97,18 @@ pub(super) fn parse_owner(field: &'static str, id: &ID) -> Result<AccountId> {
 
 pub(super) fn parse_owners(field: &'static str, ids: &[ID]) -> Result<Vec<AccountId>> {
     ids.iter().map(|id| parse_owner(field, id)).collect()
+}
+
+/// Nothing for a field left out, an inner nothing for null.
+pub(super) fn given<T, U>(
+    value: MaybeUndefined<T>,
+    parse: impl FnOnce(T) -> Result<U>,
+) -> Result<Option<Option<U>>> {
+    match value {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Null => Ok(Some(None)),
+        MaybeUndefined::Value(value) => parse(value).map(|value| Some(Some(value))),
+    }
 }
 
 /// The beginning of what a caller sent, safe to repeat.

@@ -7,8 +7,8 @@ use entity::{api, scope};
 
 use super::context;
 use super::error::field_error;
-use super::loaders::load;
-use super::page::{PageArguments, ScopeConnection, page_cost, wants_count};
+use super::loaders::{ScopesOfApi, load};
+use super::page::{ApiConnection, PageArguments, ScopeConnection, page_cost, wants_count};
 use super::scalars::parse_ids;
 use crate::actions;
 use crate::actions::scopes::ScopeFilter as Filter;
@@ -26,6 +26,12 @@ pub(super) enum ScopeKind {
 /// A permission of one API.
 #[derive(Clone, Debug)]
 pub(super) struct Scope(pub scope::Model);
+
+impl From<scope::Model> for Scope {
+    fn from(row: scope::Model) -> Self {
+        Self(row)
+    }
+}
 
 /// A permission of one API.
 #[Object]
@@ -60,6 +66,12 @@ impl Scope {
 #[derive(Clone, Debug)]
 pub(super) struct Api(pub Arc<api::Model>);
 
+impl From<api::Model> for Api {
+    fn from(row: api::Model) -> Self {
+        Self(Arc::new(row))
+    }
+}
+
 /// A resource server that tokens are issued for.
 #[Object]
 impl Api {
@@ -86,6 +98,13 @@ impl Api {
     /// Whether it is this server itself.
     async fn built_in(&self) -> bool {
         self.0.built_in
+    }
+
+    /// Its scopes, by name.
+    #[graphql(complexity = "20 * child_complexity")]
+    async fn scopes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Scope>> {
+        let scopes = load(ctx, ScopesOfApi(self.0.id)).await?.unwrap_or_default();
+        Ok(scopes.into_iter().map(Scope).collect())
     }
 
     /// Raised by each change.
@@ -121,6 +140,25 @@ pub(super) struct ScopeQueries;
 /// APIs and their scopes.
 #[Object]
 impl ScopeQueries {
+    /// The APIs, in the order they were made.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
+    async fn apis(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<ApiConnection>> {
+        let cx = context(ctx)?;
+        let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
+        let page = actions::apis::list(cx, &request).await.map_err(field_error)?;
+        let count =
+            if wants_count(ctx) { Some(actions::apis::count(cx).await.map_err(field_error)?) } else { None };
+        Ok(Some(ApiConnection::new(page, Api::from, count).map_err(field_error)?))
+    }
+
     /// The scopes of all APIs, by name.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]

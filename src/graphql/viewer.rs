@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Object, SimpleObject};
+use entity::{AccountId, KeyId};
 
 use super::accounts::{Owner, User, owner_row};
 use super::context;
@@ -11,13 +12,19 @@ use super::key_filter::{ApiKeyFilter, ApiKeyOrder};
 use super::keys::{ApiKey, list};
 use super::loaders::load;
 use super::page::{ApiKeyConnection, PageArguments, page_cost};
-use crate::access::{Action, Caller, Machine};
+use super::sign_ins::SignIn;
+use crate::access::{Action, Caller, Scopes};
 use crate::actions::keys::KeyFilter;
 use crate::error::Error;
 
 /// Who is asking, and what they may do.
 #[derive(Clone, Debug)]
-pub(super) struct Viewer(Machine);
+pub(super) struct Viewer {
+    owner: AccountId,
+    /// None for a person who signed in.
+    key: Option<KeyId>,
+    scopes: Scopes,
+}
 
 /// What the viewer may do, for showing or hiding it. True says that the permission is there, not that every object can
 /// be changed.
@@ -37,6 +44,26 @@ pub(super) struct ViewerPermissions {
     view_scopes: bool,
     /// See activity that concerns oneself.
     view_activity: bool,
+    /// See users other than oneself.
+    view_users: bool,
+    /// Make, change, deactivate and reactivate users.
+    manage_users: bool,
+    /// See service accounts.
+    view_service_accounts: bool,
+    /// Make, change and delete service accounts.
+    manage_service_accounts: bool,
+    /// See groups.
+    view_groups: bool,
+    /// Make, change and delete groups.
+    manage_groups: bool,
+    /// Make, change and delete roles.
+    manage_roles: bool,
+    /// Make, change and delete APIs and their scopes.
+    manage_scopes: bool,
+    /// See the settings.
+    view_settings: bool,
+    /// Change the settings.
+    manage_settings: bool,
 }
 
 /// Who is asking, and what they may do.
@@ -52,20 +79,21 @@ impl Viewer {
 
     /// The account that is acted for.
     async fn owner(&self, ctx: &Context<'_>) -> async_graphql::Result<Owner> {
-        let owner = owner_row(ctx, self.0.owner).await?;
+        let owner = owner_row(ctx, self.owner).await?;
         owner
             .map(|owner| Owner::from(&*owner))
             .ok_or_else(|| field_error(Error::internal("a key without its owner")))
     }
 
-    /// The API key that the request was made with; null if it may not see API keys.
+    /// The API key that the request was made with; null if it may not see API keys, and for a person who signed in.
     async fn api_key(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<ApiKey>> {
-        Ok(load(ctx, self.0.key).await?.map(|key: Arc<_>| ApiKey::new(key)))
+        let Some(key) = self.key else { return Ok(None) };
+        Ok(load(ctx, key).await?.map(|key: Arc<_>| ApiKey::new(key)))
     }
 
     /// The scopes that are held now.
     async fn scopes(&self) -> Vec<&str> {
-        self.0.scopes.iter().collect()
+        self.scopes.iter().collect()
     }
 
     /// Named abilities, for showing or hiding what the viewer may do.
@@ -80,7 +108,23 @@ impl Viewer {
             view_roles: may(Action::ViewRoles),
             view_scopes: may(Action::ViewScopes),
             view_activity: may(Action::ViewActivity),
+            view_users: cx.caller.holds("users:read"),
+            manage_users: may(Action::EditUsers),
+            view_service_accounts: cx.caller.holds("service-accounts:read"),
+            manage_service_accounts: may(Action::EditServiceAccounts),
+            view_groups: may(Action::ViewGroups),
+            manage_groups: may(Action::EditGroups),
+            manage_roles: may(Action::EditRoles),
+            manage_scopes: may(Action::EditScopes),
+            view_settings: may(Action::ViewSettings),
+            manage_settings: may(Action::EditSettings),
         })
+    }
+
+    /// The viewer's sign-ins with a password that last, newest first.
+    #[graphql(complexity = "5 * child_complexity")]
+    async fn sign_ins(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<SignIn>> {
+        super::sign_ins::list(ctx).await
     }
 
     /// The viewer's own API keys, newest first unless ordered otherwise.
@@ -97,7 +141,7 @@ impl Viewer {
         #[graphql(desc = "End before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<ApiKeyConnection> {
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
-        let own = KeyFilter { owners: Some(vec![self.0.owner]), ..filter };
+        let own = KeyFilter { owners: Some(vec![self.owner]), ..filter };
         list(ctx, own, order_by, PageArguments { first, after, last, before }).await
     }
 }
@@ -113,7 +157,14 @@ impl ViewerQueries {
         let cx = context(ctx)?;
         cx.may(Action::ViewSelf).map_err(field_error)?;
         match &cx.caller {
-            Caller::Machine(machine) => Ok(Some(Viewer(machine.clone()))),
+            Caller::Machine(machine) => Ok(Some(Viewer {
+                owner: machine.owner,
+                key: Some(machine.key),
+                scopes: machine.scopes.clone(),
+            })),
+            Caller::Person(person) => {
+                Ok(Some(Viewer { owner: person.user.into(), key: None, scopes: person.scopes.clone() }))
+            }
             Caller::Anonymous | Caller::Operator => Err(field_error(Error::Unauthenticated)),
         }
     }

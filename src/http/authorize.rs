@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, HeaderValue};
 pub(super) enum Presented<'a> {
     Nothing,
     Bearer(&'a str),
+    /// What follows `Basic`, still encoded.
+    Basic(&'a str),
     /// Another scheme, or something that is no header of this kind.
     Other,
     /// More than one: which one is meant cannot be told.
@@ -25,6 +27,9 @@ pub(super) fn presented(headers: &HeaderMap) -> Presented<'_> {
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
             Presented::Bearer(token.trim())
+        }
+        Some((scheme, pair)) if scheme.eq_ignore_ascii_case("basic") && !pair.trim().is_empty() => {
+            Presented::Basic(pair.trim())
         }
         _ => Presented::Other,
     }
@@ -57,7 +62,8 @@ mod tests {
     fn the_scheme_counts_in_any_case() {
         assert_eq!(presented(&headers(&["bEARER abc"])), Presented::Bearer("abc"));
         assert_eq!(presented(&headers(&[])), Presented::Nothing);
-        assert_eq!(presented(&headers(&["Basic abc"])), Presented::Other);
+        assert_eq!(presented(&headers(&["Basic abc"])), Presented::Basic("abc"));
+        assert_eq!(presented(&headers(&["Digest abc"])), Presented::Other);
         assert_eq!(presented(&headers(&["Bearer "])), Presented::Other);
         assert_eq!(presented(&headers(&["Bearer a", "Bearer b"])), Presented::Several);
     }

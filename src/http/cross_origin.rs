@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{Extension, Request};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -16,10 +16,9 @@ use tower_http::csrf::CsrfLayer;
 
 use super::error::problem;
 use super::headers::{RATE_LIMIT, RATE_LIMIT_POLICY, REQUEST_ID};
+use super::sessions::has_cookie;
 use crate::context::Origin;
 
-/// The names of the console's cookie: over TLS, and over plain HTTP on loopback.
-const COOKIES: [&str; 2] = ["__Host-latchkey", "latchkey"];
 const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 
 /// Lets pages of these origins call the API and read its answers. Credentials other than a token in a header are not
@@ -41,7 +40,9 @@ pub(super) async fn guard_cookie(
     request: Request,
     next: Next,
 ) -> Response {
-    if request.headers().contains_key(AUTHORIZATION) || !has_cookie(request.headers()) {
+    // A page elsewhere must not sign anybody in, either.
+    let signs_in = matches!(request.uri().path(), "/session" | "/setup");
+    if !signs_in && (request.headers().contains_key(AUTHORIZATION) || !has_cookie(request.headers())) {
         return next.run(request).await;
     }
     let onward = service_fn(move |request| {
@@ -54,10 +55,4 @@ pub(super) async fn guard_cookie(
         return problem(StatusCode::FORBIDDEN, "CROSS_ORIGIN", detail, origin.request_id.as_deref());
     }
     response.map(axum::body::Body::new)
-}
-
-fn has_cookie(headers: &HeaderMap) -> bool {
-    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut names = pairs.flat_map(|pairs| pairs.split(';')).filter_map(|pair| pair.split_once('='));
-    names.any(|(name, _)| COOKIES.contains(&name.trim()))
 }

@@ -11,6 +11,7 @@ mod health;
 mod origin;
 pub mod outcomes;
 mod parameters;
+mod sessions;
 mod token;
 
 use std::sync::Arc;
@@ -45,6 +46,9 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         // Front ends, and everybody with a token.
         ("/graphql", get(graphql::get).post(graphql::post)),
         ("/graphql/schema.graphql", get(graphql::schema)),
+        // The console.
+        ("/session", post(sessions::sign_in).delete(sessions::sign_out)),
+        ("/setup", post(sessions::set_up)),
         // Operations.
         ("/healthz", get(health::alive)),
         ("/readyz", get(health::ready)),

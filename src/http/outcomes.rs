@@ -42,6 +42,12 @@ pub fn shown(outcome: Outcome) -> Shown {
         Outcome::NetworkNotAllowed => {
             refused("NETWORK_NOT_ALLOWED", "The API key may not be used from this address.")
         }
+        Outcome::PasswordAccessOff => row(
+            "PASSWORD_ACCESS_OFF",
+            None,
+            Some(code::UNAUTHENTICATED),
+            "The settings do not let passwords be used at the API; signing in to the console is unaffected.",
+        ),
         Outcome::InvalidScope => row(
             "INVALID_SCOPE",
             Some(("invalid_scope", 400)),

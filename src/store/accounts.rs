@@ -1,10 +1,18 @@
 //! Users and service accounts.
 
-use entity::account::{self, AccountKind};
-use entity::{AccountId, service_account, user};
-use sea_orm::{ColumnTrait as _, ConnectionTrait, QueryFilter as _};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::rows;
+use entity::account::{self, AccountKind};
+use entity::{
+    AccountId, GlobalId, GroupId, ObjectKind, RoleId, ScopeId, ServiceAccountId, Timestamp, UserId,
+    account_role, account_scope, group_member, role, scope, service_account, user,
+};
+use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, PaginatorTrait as _, QueryFilter as _, QuerySelect as _};
+
+use super::page::{self, ForeignCursor, Page, PageRequest, Sort};
+use super::roles::contains;
+use super::{Reached, rows};
 use crate::access::Reach;
 use crate::error::{Error, Result};
 
@@ -15,12 +23,144 @@ pub enum Owner {
     ServiceAccount(account::Model, service_account::Model),
 }
 
+/// A user: the account, and the person.
+pub type UserRow = (account::Model, user::Model);
+/// A service account: what it has in common with users, and what is its own.
+pub type ServiceAccountRow = (account::Model, service_account::Model);
+
 impl Owner {
+    pub fn into_user(self) -> Option<UserRow> {
+        match self {
+            Self::User(account, user) => Some((account, user)),
+            Self::ServiceAccount(..) => None,
+        }
+    }
+
+    pub fn into_service_account(self) -> Option<ServiceAccountRow> {
+        match self {
+            Self::ServiceAccount(account, service_account) => Some((account, service_account)),
+            Self::User(..) => None,
+        }
+    }
+
     pub fn account(&self) -> &account::Model {
         match self {
             Self::User(account, _) | Self::ServiceAccount(account, _) => account,
         }
     }
+}
+
+/// A row for a new account.
+pub fn new_account(
+    id: AccountId,
+    kind: AccountKind,
+    made_by: Option<GlobalId>,
+    now: Timestamp,
+) -> account::Model {
+    account::Model {
+        id,
+        kind,
+        active: true,
+        generation: 0,
+        version: 1,
+        created_by_kind: made_by.map_or(ObjectKind::System, |actor| actor.kind),
+        created_by_id: made_by.map(|actor| actor.uuid).filter(|uuid| !uuid.is_nil()),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// Which users: all conditions hold together, a list means any of its values.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// Part of the address, the handle or the name.
+    pub search: Option<String>,
+    pub active: Option<bool>,
+    pub groups: Option<Vec<GroupId>>,
+    /// Directly or through groups.
+    pub roles: Option<Vec<RoleId>>,
+}
+
+impl UserFilter {
+    fn condition(&self) -> Condition {
+        let is = |accounts: SelectStatement| user::Column::Id.in_subquery(accounts);
+        let search = self.search.as_deref().filter(|search| !search.trim().is_empty()).map(|search| {
+            Condition::any()
+                .add(contains(user::Column::Email, Some(search)))
+                .add(contains(user::Column::Handle, Some(search)))
+                .add(contains(user::Column::DisplayName, Some(search)))
+        });
+        let active = self.active.map(|active| {
+            let accounts = Query::select().column(account::Column::Id).from(account::Entity).take();
+            is(accounts.clone().and_where(account::Column::Active.eq(active)).take())
+        });
+        let in_groups = self.groups.as_ref().map(|groups| {
+            let members =
+                Query::select().column(group_member::Column::UserId).from(group_member::Entity).take();
+            is(members.clone().and_where(group_member::Column::GroupId.is_in(groups.iter().copied())).take())
+        });
+        let with_roles = self.roles.as_ref().map(|roles| {
+            let holders =
+                Query::select().column(account_role::Column::AccountId).from(account_role::Entity).take();
+            is(holders.clone().and_where(account_role::Column::RoleId.is_in(roles.iter().copied())).take())
+        });
+        Condition::all().add_option(search).add_option(active).add_option(in_groups).add_option(with_roles)
+    }
+}
+
+/// Users by e-mail address.
+pub async fn list_users(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    filter: &UserFilter,
+    request: &PageRequest,
+) -> Result<Result<Page<UserRow>, ForeignCursor>> {
+    let sort = Sort { order: 20, column: Some(user::Column::Email), id: user::Column::Id, descending: false };
+    let page = page::fetch(db, rows::users(reach).filter(filter.condition()), sort, request).await?;
+    owners_of(db, page, |user| user.id.into(), Owner::into_user).await
+}
+
+pub async fn count_users(db: &impl ConnectionTrait, reach: &Reach, filter: &UserFilter) -> Result<u64> {
+    Ok(rows::users(reach).filter(filter.condition()).count(db).await?)
+}
+
+/// Service accounts whose name contains `search`, by name.
+pub async fn list_service_accounts(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    search: Option<&str>,
+    request: &PageRequest,
+) -> Result<Result<Page<ServiceAccountRow>, ForeignCursor>> {
+    use service_account::Column;
+    let select = rows::service_accounts(reach).filter(contains(Column::Name, search));
+    let sort = Sort { order: 21, column: Some(Column::Name), id: Column::Id, descending: false };
+    let page = page::fetch(db, select, sort, request).await?;
+    owners_of(db, page, |row| AccountId(row.id.0), Owner::into_service_account).await
+}
+
+pub async fn count_service_accounts(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    search: Option<&str>,
+) -> Result<u64> {
+    let select = rows::service_accounts(reach).filter(contains(service_account::Column::Name, search));
+    Ok(select.count(db).await?)
+}
+
+/// A page with whole accounts in the place of its rows.
+async fn owners_of<M, T>(
+    db: &impl ConnectionTrait,
+    page: Result<Page<Reached<M>>, ForeignCursor>,
+    id: impl Fn(&M) -> AccountId,
+    pick: impl Fn(Owner) -> Option<T>,
+) -> Result<Result<Page<T>, ForeignCursor>> {
+    let Ok(page) = page else { return Ok(Err(ForeignCursor)) };
+    let ids: Vec<AccountId> = page.rows.iter().map(|(_, row)| id(row)).collect();
+    let mut owners: HashMap<AccountId, Owner> =
+        behind_rows(db, &ids).await?.into_iter().map(|owner| (owner.account().id, owner)).collect();
+    let mut whole = |row: &M| owners.remove(&id(row)).and_then(&pick);
+    let rows = page.rows.into_iter().filter_map(|(cursor, row)| Some((cursor, whole(&row)?))).collect();
+    Ok(Ok(Page { rows, has_previous: page.has_previous, has_next: page.has_next }))
 }
 
 /// The accounts with these ids that are within reach.
@@ -65,6 +205,83 @@ pub async fn user_by_email(db: &impl ConnectionTrait, email: &str) -> Result<Opt
     Ok(rows::before_permission::<user::Entity>().filter(user::Column::Email.eq(email)).one(db).await?)
 }
 
+/// A user with their account, by e-mail address.
+pub async fn user_with_account(db: &impl ConnectionTrait, email: &str) -> Result<Option<UserRow>> {
+    match user_by_email(db, email).await? {
+        Some(user) => user_by_id(db, user.id).await,
+        None => Ok(None),
+    }
+}
+
+pub async fn user_by_id(db: &impl ConnectionTrait, id: UserId) -> Result<Option<UserRow>> {
+    Ok(behind_rows(db, &[id.into()]).await?.pop().and_then(Owner::into_user))
+}
+
+pub async fn user_by_handle(db: &impl ConnectionTrait, handle: &str) -> Result<Option<user::Model>> {
+    Ok(rows::before_permission::<user::Entity>().filter(user::Column::Handle.eq(handle)).one(db).await?)
+}
+
+/// The roles that a user has, directly and through groups.
+pub async fn roles_of(db: &impl ConnectionTrait, account: AccountId) -> Result<Vec<RoleId>> {
+    let held = rows::before_permission::<account_role::Entity>()
+        .filter(account_role::Column::AccountId.eq(account))
+        .all(db)
+        .await?;
+    let held: BTreeSet<RoleId> = held.into_iter().map(|row| row.role_id).collect();
+    Ok(held.into_iter().collect())
+}
+
+/// Holds an account until the transaction ends.
+pub async fn lock(db: &impl ConnectionTrait, id: AccountId) -> Result<()> {
+    let account = rows::before_permission::<account::Entity>().filter(account::Column::Id.eq(id));
+    account.lock_exclusive().one(db).await?;
+    Ok(())
+}
+
+/// Writes what an account has beside its kind and its maker.
+pub async fn replace(db: &impl ConnectionTrait, account: &account::Model) -> Result<()> {
+    use account::Column;
+    rows::change_shared::<account::Entity>()
+        .filter(Column::Id.eq(account.id))
+        .col_expr(Column::Active, Expr::val(account.active))
+        .col_expr(Column::Generation, Expr::val(account.generation))
+        .col_expr(Column::Version, Expr::val(account.version))
+        .col_expr(Column::UpdatedAt, Expr::val(account.updated_at))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+pub async fn replace_user(db: &impl ConnectionTrait, user: &user::Model) -> Result<()> {
+    use user::Column;
+    rows::change_shared::<user::Entity>()
+        .filter(Column::Id.eq(user.id))
+        .col_expr(Column::Email, Expr::val(user.email.clone()))
+        .col_expr(Column::Handle, Expr::val(user.handle.clone()))
+        .col_expr(Column::DisplayName, Expr::val(user.display_name.clone()))
+        .col_expr(Column::PasswordHash, Expr::val(user.password_hash.clone()))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+pub async fn replace_service_account(db: &impl ConnectionTrait, row: &service_account::Model) -> Result<()> {
+    use service_account::Column;
+    rows::change_shared::<service_account::Entity>()
+        .filter(Column::Id.eq(row.id))
+        .col_expr(Column::Name, Expr::val(row.name.clone()))
+        .col_expr(Column::Description, Expr::val(row.description.clone()))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+pub async fn delete_service_account(db: &impl ConnectionTrait, id: ServiceAccountId) -> Result<()> {
+    rows::remove::<service_account::Entity>().filter(service_account::Column::Id.eq(id)).exec(db).await?;
+    rows::remove::<account::Entity>().filter(account::Column::Id.eq(AccountId(id.0))).exec(db).await?;
+    Ok(())
+}
+
 pub async fn service_account_by_name(
     db: &impl ConnectionTrait,
     name: &str,
@@ -74,10 +291,56 @@ pub async fn service_account_by_name(
     Ok(found.one(db).await?)
 }
 
-/// Whether a user exists who holds the role that grants everything.
-pub async fn has_administrator(db: &impl ConnectionTrait, role: entity::RoleId) -> Result<bool> {
-    use entity::user_role::{Column, Entity};
-    Ok(rows::shared::<Entity>().filter(Column::RoleId.eq(role)).one(db).await?.is_some())
+/// Whether anybody who is active holds everything, directly or through a group.
+pub async fn has_active_administrator(db: &impl ConnectionTrait) -> Result<bool> {
+    let all = Query::select()
+        .column(role::Column::Id)
+        .from(role::Entity)
+        .and_where(role::Column::AllScopes.eq(true))
+        .take();
+    let holders = Query::select()
+        .column(account_role::Column::AccountId)
+        .from(account_role::Entity)
+        .and_where(account_role::Column::RoleId.in_subquery(all))
+        .take();
+    let administrators = rows::before_permission::<account::Entity>()
+        .filter(account::Column::Active.eq(true))
+        .filter(account::Column::Id.in_subquery(holders));
+    Ok(administrators.one(db).await?.is_some())
+}
+
+/// Whether a user holds everything, now and in future, directly or through a group.
+pub async fn holds_everything(db: &impl ConnectionTrait, account: AccountId) -> Result<bool> {
+    let all = Query::select()
+        .column(role::Column::Id)
+        .from(role::Entity)
+        .and_where(role::Column::AllScopes.eq(true))
+        .take();
+    let held = rows::before_permission::<account_role::Entity>()
+        .filter(account_role::Column::AccountId.eq(account))
+        .filter(account_role::Column::RoleId.in_subquery(all));
+    Ok(held.one(db).await?.is_some())
+}
+
+/// The scopes that users hold now, through roles and groups, by name. Service accounts hold none by themselves.
+pub async fn scopes_of(
+    db: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, Vec<scope::Model>>> {
+    let held = rows::before_permission::<account_scope::Entity>()
+        .filter(account_scope::Column::AccountId.is_in(accounts.iter().copied()))
+        .all(db)
+        .await?;
+    let wanted = held.iter().map(|row| row.scope_id).collect::<HashSet<_>>();
+    let scopes = rows::shared::<scope::Entity>().filter(scope::Column::Id.is_in(wanted)).all(db).await?;
+    let scopes: HashMap<ScopeId, scope::Model> = scopes.into_iter().map(|scope| (scope.id, scope)).collect();
+    let mut by_account: HashMap<AccountId, BTreeMap<String, scope::Model>> = HashMap::new();
+    for row in held {
+        if let Some(scope) = scopes.get(&row.scope_id) {
+            by_account.entry(row.account_id).or_default().insert(scope.name.clone(), scope.clone());
+        }
+    }
+    Ok(by_account.into_iter().map(|(id, scopes)| (id, scopes.into_values().collect())).collect())
 }
 
 pub async fn add_user(db: &impl ConnectionTrait, account: account::Model, user: user::Model) -> Result<()> {

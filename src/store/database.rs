@@ -21,6 +21,7 @@ const POSTGRES_WRITERS: u32 = 8;
 const WAIT: Duration = Duration::from_secs(2);
 /// Any number that other users of a PostgreSQL server are unlikely to lock.
 const SCHEMA_LOCK: i64 = 0x6c61_7463_686b_6579;
+const DIRECTORY_LOCK: i64 = SCHEMA_LOCK + 1;
 
 /// The open database.
 #[derive(Debug)]
@@ -86,6 +87,15 @@ impl Database {
         let tx = self.begin().await?;
         if self.turns.is_none() {
             tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")).await?;
+        }
+        Ok(tx)
+    }
+
+    /// Opens a transaction that changes users, groups, roles, scopes or settings: one at a time, on all nodes.
+    pub async fn begin_directory(&self) -> Result<Tx> {
+        let tx = self.begin().await?;
+        if self.turns.is_none() {
+            tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({DIRECTORY_LOCK})")).await?;
         }
         Ok(tx)
     }

@@ -366,3 +366,18 @@ where
     }
     groups
 }
+
+/// Whether a key was given everything, now and in future: by a role, or by inheriting.
+pub async fn grants_everything(db: &impl ConnectionTrait, key: KeyId) -> Result<bool> {
+    let inheriting = rows::before_permission::<api_key::Entity>()
+        .filter(Column::Id.eq(key))
+        .filter(Column::InheritsOwner.eq(true));
+    if inheriting.one(db).await?.is_some() {
+        return Ok(true);
+    }
+    let links = rows::shared::<key_role::Entity>().filter(key_role::Column::KeyId.eq(key)).all(db).await?;
+    let roles = rows::shared::<role::Entity>()
+        .filter(role::Column::Id.is_in(links.iter().map(|link| link.role_id)))
+        .filter(role::Column::AllScopes.eq(true));
+    Ok(roles.one(db).await?.is_some())
+}

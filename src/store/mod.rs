@@ -6,13 +6,16 @@ pub mod accounts;
 pub mod activity;
 pub mod credentials;
 mod database;
+pub mod groups;
 pub mod keys;
+pub mod ownership;
 pub mod page;
 pub mod roles;
 mod rows;
 pub mod scopes;
 pub mod secrets;
 pub mod server_keys;
+pub mod sessions;
 pub mod settings;
 pub mod usage;
 

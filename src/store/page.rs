@@ -67,6 +67,14 @@ pub struct Page<T> {
     pub has_next: bool,
 }
 
+impl<T> Page<T> {
+    /// The same page of something else.
+    pub fn map<U>(self, change: impl Fn(T) -> U) -> Page<U> {
+        let rows = self.rows.into_iter().map(|(cursor, row)| (cursor, change(row))).collect();
+        Page { rows, has_previous: self.has_previous, has_next: self.has_next }
+    }
+}
+
 /// The cursor is not of the list and order that it was used with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForeignCursor;

@@ -4,7 +4,9 @@
 
 use std::ops::Deref;
 
-use entity::{AccountId, account, activity, api_key, key_grant, scope};
+use entity::{
+    AccountId, ServiceAccountId, UserId, account, activity, api_key, key_grant, scope, service_account, user,
+};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait as _, ConnectionTrait, EntityTrait, Insert,
@@ -65,6 +67,26 @@ pub(super) fn accounts(reach: &Reach) -> Select<account::Entity> {
     account::Entity::find().filter(rows)
 }
 
+/// The users within reach.
+pub(super) fn users(reach: &Reach) -> Select<user::Entity> {
+    let rows = match reach.rows() {
+        Rows::All => Condition::all(),
+        Rows::Own(own) => Condition::all().add(user::Column::Id.eq(UserId(own.account.0))),
+    };
+    user::Entity::find().filter(rows)
+}
+
+/// The service accounts within reach.
+pub(super) fn service_accounts(reach: &Reach) -> Select<service_account::Entity> {
+    let rows = match reach.rows() {
+        Rows::All => Condition::all(),
+        Rows::Own(own) => {
+            Condition::all().add(service_account::Column::Id.eq(ServiceAccountId(own.account.0)))
+        }
+    };
+    service_account::Entity::find().filter(rows)
+}
+
 /// Rows that belong to nobody: roles, scopes, links, the server's own keys. Not for keys, accounts and activity.
 pub(super) fn shared<E: EntityTrait>() -> Select<E> {
     E::find()
@@ -113,11 +135,13 @@ fn keys_within(reach: &Reach) -> Condition {
     match reach.rows() {
         Rows::All => Condition::all(),
         Rows::Own(own) => {
-            let itself = (!reach.action().changes()).then(|| api_key::Column::Id.eq(own.key));
-            let weaker = Condition::any()
-                .add(Expr::exists(grants_beyond(&own.no_stronger_than)).not())
-                .add_option(itself);
-            Condition::all().add(api_key::Column::OwnerId.eq(own.account)).add(weaker)
+            let weaker = own.through.as_ref().map(|through| {
+                let itself = (!reach.action().changes()).then(|| api_key::Column::Id.eq(through.key));
+                Condition::any()
+                    .add(Expr::exists(grants_beyond(&through.no_stronger_than)).not())
+                    .add_option(itself)
+            });
+            Condition::all().add(api_key::Column::OwnerId.eq(own.account)).add_option(weaker)
         }
     }
 }

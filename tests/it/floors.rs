@@ -26,6 +26,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("documents", &["crypto", "recent"]),
     ("journal", &["entropy", "error", "store"]),
     ("usage", &["error", "store"]),
+    ("passwords", &["crypto", "entropy", "error"]),
     (
         "app",
         &[
@@ -38,15 +39,20 @@ const FLOORS: &[(&str, &[&str])] = &[
             "error",
             "journal",
             "limits",
+            "passwords",
             "store",
             "usage",
         ],
     ),
     ("context", &["access", "app", "entropy", "error", "limits", "store"]),
+    ("giving", &["access", "context", "error", "store"]),
     // 3: what the server can do.
     (
         "actions",
-        &["access", "app", "context", "crypto", "entropy", "error", "journal", "limits", "store", "values"],
+        &[
+            "access", "app", "context", "crypto", "entropy", "error", "giving", "journal", "limits", "store",
+            "values",
+        ],
     ),
     // 4: how requests arrive. `http` knows of `graphql` what its module shows: the schema, an operation, the codes.
     ("graphql", &["access", "actions", "context", "documents", "error", "limits", "recent", "values"]),
@@ -84,6 +90,7 @@ const ADDRESSES: &[(&str, &[&str])] = &[
     ("aws_lc_rs", &["crypto", "entropy"]),
     ("jsonwebtoken", &["crypto"]),
     ("argon2", &["crypto"]),
+    ("zxcvbn", &["crypto"]),
     ("crc32fast", &["crypto"]),
     ("rand_chacha", &["entropy"]),
     ("governor", &["limits"]),

@@ -6,10 +6,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod directory;
 mod floors;
 mod graphql;
 mod harness;
 mod keys;
 mod process;
 mod schema;
+mod settings;
+mod sign_in;
 mod tokens;

@@ -113,6 +113,6 @@ pub(super) async fn select(
 pub(super) fn event(cx: &Context, kind: ActivityKind, key: &Key, reason: Option<&str>) -> Event {
     Event {
         detail: Some(serde_json::json!({ "name": key.name, "reason": reason })),
-        ..cx.change(kind, key.id.into(), key.owner_id)
+        ..cx.change(kind, key.id, key.owner_id)
     }
 }

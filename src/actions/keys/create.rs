@@ -4,7 +4,7 @@ use entity::activity::ActivityKind;
 use entity::api_key::{self, KeyState};
 use entity::{AccountId, KeyId, RoleId, ScopeId, SecretId, Timestamp, key_secret, role, scope};
 
-use super::{Key, must_hold, name_taken, snapshot};
+use super::{Key, must_hold, name_taken, policy, snapshot};
 use crate::access::{Action, Reach};
 use crate::context::Context;
 use crate::crypto::secret::{ClientSecret, client_id};
@@ -48,7 +48,11 @@ pub async fn create(cx: &Context, new: NewKey) -> Result<Created> {
         let message = "A service account holds nothing by itself: give its key roles or scopes.";
         return Err(UserError::invalid("roleIds", message).into());
     }
-    check_times(cx, &tx, new.expires_at, new.token_lifetime_seconds).await?;
+    let settings = settings::load(&*tx).await?;
+    let mut new = new;
+    new.expires_at = policy::end(cx, &settings, new.expires_at)?;
+    policy::token_lifetime(&settings, new.token_lifetime_seconds)?;
+    policy::room_for_one_more(cx, &tx, &settings, owner.account().id).await?;
     let roles = find_roles(&tx, new.roles.as_deref().unwrap_or_default()).await?;
     let scopes = find_scopes(&tx, new.scopes.as_deref().unwrap_or_default()).await?;
     let issue_secret = new.issue_secret;
@@ -59,7 +63,7 @@ pub async fn create(cx: &Context, new: NewKey) -> Result<Created> {
     let strength = keys::strength_of(&*tx, &[&key]).await?.remove(&key.id).unwrap_or_default();
     must_hold(cx, &strength, given)?;
     let secret = if issue_secret { Some(first_secret(cx, &tx, &key).await?) } else { None };
-    let mut event = cx.change(ActivityKind::KeyCreated, key.id.into(), key.owner_id);
+    let mut event = cx.change(ActivityKind::KeyCreated, key.id, key.owner_id);
     event.detail = Some(serde_json::json!({ "after": snapshot(&tx, &key).await? }));
     cx.record(&tx, &[event]).await?;
     tx.commit().await?;
@@ -159,24 +163,6 @@ pub(super) fn new_secret(cx: &Context, key: &Key) -> Result<(ClientSecret, key_s
         last_used_at: None,
     };
     Ok((secret, row))
-}
-
-/// The end lies ahead, and tokens live within what the settings allow.
-pub(super) async fn check_times(
-    cx: &Context,
-    tx: &Tx,
-    expires_at: Option<Timestamp>,
-    token_lifetime_seconds: Option<i32>,
-) -> Result<()> {
-    if expires_at.is_some_and(|end| end <= cx.now) {
-        return Err(UserError::invalid("expiresAt", "The end must lie in the future.").into());
-    }
-    let longest = settings::load(&**tx).await?.max_token_lifetime_seconds;
-    if token_lifetime_seconds.is_some_and(|seconds| !(60..=longest).contains(&seconds)) {
-        let message = format!("A token lives from 60 to {longest} seconds.");
-        return Err(UserError::invalid("tokenLifetimeSeconds", message).into());
-    }
-    Ok(())
 }
 
 pub(super) async fn find_roles(tx: &Tx, wanted: &[RoleId]) -> Result<Vec<RoleId>> {

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod create;
+mod policy;
 mod rotate;
 mod update;
 
@@ -9,7 +10,7 @@ use std::collections::HashMap;
 
 use entity::{AccountId, KeyId, key_secret, role, scope, settings};
 
-use crate::access::{Action, Scopes};
+use crate::access::Action;
 use crate::context::Context;
 use crate::crypto::secret::is_client_id;
 use crate::error::{Result, UserError, UserErrorCode};
@@ -23,6 +24,8 @@ pub use bulk::{Selection, delete, disable, enable};
 pub use create::{Created, NewKey, create};
 pub use rotate::{IssuedSecret, Rotated, regenerate_secrets};
 pub use update::{KeyChanges, update};
+
+use crate::giving::{difference, must_hold};
 
 /// The keys that a change of many did reach, and why it did not reach the others.
 #[derive(Debug)]
@@ -111,18 +114,6 @@ async fn snapshot(tx: &Tx, key: &Key) -> Result<serde_json::Value> {
         "tokenRateLimit": key.token_limit_requests.zip(key.token_limit_seconds),
         "callRateLimit": key.call_limit_requests.zip(key.call_limit_seconds),
     }))
-}
-
-/// Nobody obtains or gives what they do not hold.
-fn must_hold(cx: &Context, wanted: &Scopes, field: &'static str) -> Result<(), UserError> {
-    let lacking = cx.caller.lacks(wanted);
-    if lacking.is_empty() {
-        return Ok(());
-    }
-    let message = format!(
-        "You cannot give or obtain scopes that you do not hold yourself: {lacking}. Choose roles and scopes within your own."
-    );
-    Err(UserError::new(UserErrorCode::ScopeNotHeld, field, message))
 }
 
 fn name_taken(name: &str, by: Option<KeyId>) -> UserError {

@@ -2,15 +2,14 @@
 
 use entity::activity::ActivityKind;
 use entity::{KeyId, RoleId, Timestamp, api_key};
-use serde_json::{Map, Value};
 
-use super::create::{check_name, check_times, find_roles, find_scopes};
-use super::{Key, must_hold, name_taken, snapshot};
+use super::create::{check_name, find_roles, find_scopes};
+use super::{Key, difference, must_hold, name_taken, policy, snapshot};
 use crate::access::Action;
 use crate::context::Context;
-use crate::error::{Result, UserError, UserErrorCode};
+use crate::error::{Result, UserError};
 use crate::store::accounts::Owner;
-use crate::store::{Tx, accounts, keys};
+use crate::store::{Tx, accounts, keys, settings};
 use crate::values::{Name, Quota};
 
 /// What to change: outer `None` leaves a property as it is, inner `None` clears it.
@@ -36,10 +35,13 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
         Some(_) | None => return Err(UserError::not_found("id", id.into()).into()),
     };
     if version.is_some_and(|version| version != before.version) {
-        return Err(conflict(id).into());
+        return Err(UserError::conflict("API key", id).into());
     }
-    let old_end = changes.expires_at.flatten().filter(|end| Some(*end) != before.expires_at);
-    check_times(cx, &tx, old_end, changes.token_lifetime_seconds.flatten()).await?;
+    let settings = settings::load(&*tx).await?;
+    if let Some(end) = changes.expires_at.filter(|end| *end != before.expires_at) {
+        policy::new_end(cx, &settings, end)?;
+    }
+    policy::token_lifetime(&settings, changes.token_lifetime_seconds.flatten())?;
     let held_before = keys::strength_of(&*tx, &[&before]).await?.remove(&id).unwrap_or_default();
     let snapshot_before = snapshot(&tx, &before).await?;
 
@@ -49,7 +51,7 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
     }
     match keys::replace(&*tx, &reach, &before, &after).await? {
         Ok(true) => {}
-        Ok(false) => return Err(conflict(id).into()),
+        Ok(false) => return Err(UserError::conflict("API key", id).into()),
         Err(keys::NameTaken) => {
             return Err(name_taken(&after.name, None).into());
         }
@@ -60,7 +62,7 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
     let held_after = keys::strength_of(&*tx, &[&after]).await?.remove(&id).unwrap_or_default();
     must_hold(cx, &held_after.without(&held_before), strengthened_by(&changes))?;
 
-    let mut event = cx.change(ActivityKind::KeyUpdated, id.into(), after.owner_id);
+    let mut event = cx.change(ActivityKind::KeyUpdated, id, after.owner_id);
     event.detail = Some(difference(snapshot_before, snapshot(&tx, &after).await?));
     cx.record(&tx, &[event]).await?;
     tx.commit().await?;
@@ -74,11 +76,6 @@ fn strengthened_by(changes: &KeyChanges) -> &'static str {
         (None, Some(_)) => "scopes",
         (Some(_), _) => "roleIds",
     }
-}
-
-fn conflict(id: KeyId) -> UserError {
-    let message = "Somebody else has changed this API key since you read it: read it again.";
-    UserError::new(UserErrorCode::VersionConflict, "version", message).about(id)
 }
 
 /// A user's key whose roles and scopes are both cleared acts as its owner; any list, even an empty one, ends that.
@@ -138,20 +135,4 @@ async fn set_grants(tx: &Tx, id: KeyId, changes: &KeyChanges) -> Result<()> {
         keys::set_scopes(&**tx, id, &scopes).await?;
     }
     Ok(())
-}
-
-/// Before and after, of what differs.
-fn difference(before: Value, after: Value) -> Value {
-    let (Value::Object(before), Value::Object(after)) = (before, after) else {
-        return Value::Null;
-    };
-    let (mut old, mut new) = (Map::new(), Map::new());
-    for (name, value) in after {
-        let previous = before.get(&name).cloned().unwrap_or(Value::Null);
-        if previous != value {
-            old.insert(name.clone(), previous);
-            new.insert(name, value);
-        }
-    }
-    serde_json::json!({ "before": old, "after": new })
 }

@@ -10,13 +10,18 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::AppState;
 use super::authorize::{Presented, challenge, presented};
 use super::headers::{no_store, rate_limit, retry_after};
+use super::sessions::cookie;
 use crate::access::Caller;
 use crate::actions::identify;
+use crate::actions::sessions::{self, Password, SignInError};
 use crate::context::{Context, Origin};
 use crate::error::Error;
 use crate::graphql::{Executed, Operation, code};
@@ -42,7 +47,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    execute(&state, origin, &headers, parameters::posted(&headers, body)).await
+    execute(&state, origin, &headers, (false, parameters::posted(&headers, body))).await
 }
 
 /// `GET /graphql`, for queries.
@@ -52,18 +57,18 @@ pub(super) async fn get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    execute(&state, origin, &headers, async { parameters::in_query(query.as_deref()) }).await
+    execute(&state, origin, &headers, (true, async { parameters::in_query(query.as_deref()) })).await
 }
 
 async fn execute(
     state: &AppState,
     origin: Origin,
     headers: &HeaderMap,
-    operation: impl Future<Output = Result<Operation, Refused>>,
+    (by_get, operation): (bool, impl Future<Output = Result<Operation, Refused>>),
 ) -> Response {
     let media = Media::accepted(headers);
     let request_id = origin.request_id.clone();
-    match answer(state, origin, headers, (media, operation)).await {
+    match answer(state, origin, headers, (media, by_get, operation)).await {
         Ok((executed, media)) => respond(&executed, media),
         Err(refused) => {
             let media = media.unwrap_or(Media::Json);
@@ -77,13 +82,13 @@ async fn answer(
     state: &AppState,
     origin: Origin,
     headers: &HeaderMap,
-    (media, operation): (Option<Media>, impl Future<Output = Result<Operation, Refused>>),
+    (media, by_get, operation): (Option<Media>, bool, impl Future<Output = Result<Operation, Refused>>),
 ) -> Result<(Executed, Media), Refused> {
     let media = media.ok_or_else(|| {
         let message = "Accept application/graphql-response+json or application/json.";
         Refused::new(StatusCode::NOT_ACCEPTABLE, code::BAD_USER_INPUT, message)
     })?;
-    let caller = caller(state, headers).await?;
+    let caller = caller(state, &origin, headers, by_get).await?;
     let operation = operation.await?;
     let cx = Context::new(state.app.clone(), caller, origin, state.app.clock.now());
     Ok((state.schema.execute(cx, operation).await, media))
@@ -118,31 +123,74 @@ fn etag(text: &str) -> String {
     format!("\"{:016x}\"", hasher.finish())
 }
 
-async fn caller(state: &AppState, headers: &HeaderMap) -> Result<Caller, Refused> {
-    let unauthorized = |message: &str| Refused::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message);
-    let token = match presented(headers) {
-        Presented::Bearer(token) => token,
-        Presented::Nothing => {
-            return Err(unauthorized("Present an access token: Authorization: Bearer <token>."));
+/// Who asks: by a token; by POST also by the console's cookie, and by a password if the settings allow it.
+async fn caller(
+    state: &AppState,
+    origin: &Origin,
+    headers: &HeaderMap,
+    by_get: bool,
+) -> Result<Caller, Refused> {
+    let ended = "The access token is not valid (any more): exchange for a new one.";
+    match presented(headers) {
+        Presented::Bearer(token) => {
+            identify::bearer(&state.app, token).await.map_err(|error| unrecognised(&error, ended))
         }
-        Presented::Other => return Err(unauthorized("Only Bearer access tokens are accepted here.")),
+        Presented::Basic(pair) if !by_get => by_password(state, origin, pair).await,
+        Presented::Nothing => match cookie(headers, &state.app.issuer).filter(|_| !by_get) {
+            Some(token) => sessions::recognise(&state.app, token)
+                .await
+                .map_err(|error| unrecognised(&error, "You are signed out: sign in again.")),
+            None => Err(unauthorized("Present an access token: Authorization: Bearer <token>.")),
+        },
+        Presented::Basic(_) | Presented::Other => {
+            Err(unauthorized("Only Bearer access tokens are accepted here."))
+        }
         Presented::Several => {
             let message = "There is more than one Authorization header.";
-            return Err(Refused::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message));
+            Err(Refused::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message))
         }
+    }
+}
+
+async fn by_password(state: &AppState, origin: &Origin, pair: &str) -> Result<Caller, Refused> {
+    let pair = STANDARD.decode(pair).ok().and_then(|pair| String::from_utf8(pair).ok()).map(Zeroizing::new);
+    let pair = pair.as_ref().and_then(|pair| pair.split_once(':'));
+    let password = pair.and_then(|(_, password)| Password::claimed(Zeroizing::new(password.to_owned())));
+    let (Some((email, _)), Some(password)) = (pair, password) else {
+        return Err(unauthorized("The Basic credentials cannot be read."));
     };
-    identify::bearer(&state.app, token).await.map_err(|error| match error {
+    sessions::with_password(&state.app, origin, email, password).await.map_err(|error| match error {
+        SignInError::PasswordsOff => {
+            unauthorized("Passwords are not accepted here: exchange an API key for a token.")
+        }
+        SignInError::Refused => {
+            unauthorized("There is no active user with this e-mail address and this password.")
+        }
+        SignInError::TooMany => {
+            let message = "Too many attempts: wait a minute.";
+            Refused::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message)
+        }
+        SignInError::Failed(error) => unrecognised(&error, "You cannot sign in."),
+    })
+}
+
+fn unauthorized(message: &str) -> Refused {
+    Refused::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message)
+}
+
+fn unrecognised(error: &Error, message: &str) -> Refused {
+    match error {
         Error::Unavailable => {
             Refused::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, error.to_string())
         }
-        Error::Internal(ref cause) => {
-            tracing::error!(%cause, "a token could not be checked");
+        Error::Internal(cause) => {
+            tracing::error!(%cause, "a caller could not be recognised");
             Refused::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, error.to_string())
         }
         Error::Unauthenticated | Error::Denied { .. } | Error::ReadOnly | Error::Refused(_) => {
-            unauthorized("The access token is not valid (any more): exchange for a new one.")
+            unauthorized(message)
         }
-    })
+    }
 }
 
 /// The status of a request that was not executed depends on the media type: under `application/json` old clients
@@ -190,6 +238,7 @@ fn refuse(issuer: &str, refused: &Refused, media: Media, request_id: Option<&str
             challenge(headers, issuer, Some(("invalid_token", "The access token is not valid")));
         }
         StatusCode::SERVICE_UNAVAILABLE => retry_after(headers, 1),
+        StatusCode::TOO_MANY_REQUESTS => retry_after(headers, 60),
         _ => {}
     }
     response

@@ -11,7 +11,9 @@ use super::Refused;
 use crate::graphql::{Asked, Operation, code};
 use crate::http::body::{media_type, read};
 
-pub(super) const MAX_BODY: usize = 256 * 1024;
+const MAX_BODY: usize = 256 * 1024;
+/// Ten times what the longest list of ids has.
+const MAX_VALUES: usize = 10_000;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,12 +41,29 @@ struct PersistedQuery {
 
 impl Parameters {
     fn into_operation(self, by_get: bool) -> Result<Operation, Refused> {
+        let variables = self.variables.unwrap_or_default();
+        let mut left = MAX_VALUES;
+        if !variables.values().all(|value| counts(value, &mut left)) {
+            let message = format!("Send at most {MAX_VALUES} values in `variables`.");
+            return Err(Refused::new(StatusCode::BAD_REQUEST, code::COST_LIMIT_EXCEEDED, message));
+        }
         Ok(Operation {
             document: asked(self.query, self.document_id, self.extensions)?,
             operation_name: self.operation_name,
-            variables: self.variables.unwrap_or_default(),
+            variables,
             by_get,
         })
+    }
+}
+
+/// Counts a value and what it holds; false as soon as there are too many.
+fn counts(value: &Value, left: &mut usize) -> bool {
+    let Some(fewer) = left.checked_sub(1) else { return false };
+    *left = fewer;
+    match value {
+        Value::Array(items) => items.iter().all(|item| counts(item, left)),
+        Value::Object(members) => members.values().all(|member| counts(member, left)),
+        _ => true,
     }
 }
 
@@ -77,14 +96,16 @@ pub(super) async fn posted(headers: &HeaderMap, body: Body) -> Result<Operation,
         let message = format!("Send at most {} KiB.", MAX_BODY / 1024);
         Refused::new(StatusCode::PAYLOAD_TOO_LARGE, code::COST_LIMIT_EXCEEDED, message)
     })?;
-    let json: Value = serde_json::from_slice(&body).map_err(|_| bad("The body is not JSON."))?;
-    if !json.is_object() {
+    // An array would be read as the members in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
         return Err(bad("Send one JSON object with `query`; batches are not accepted."));
     }
-    let parameters: Parameters = serde_json::from_value(json).map_err(|_| {
-        bad(
-            "Send `query`, `documentId` and `operationName` as strings, `variables` and `extensions` as objects.",
-        )
+    let parameters: Parameters = serde_json::from_slice(&body).map_err(|error| {
+        if error.is_data() {
+            bad("Send `query`, `documentId` and `operationName` as strings, `variables` and `extensions` as objects.")
+        } else {
+            bad("The body is not JSON.")
+        }
     })?;
     parameters.into_operation(false)
 }

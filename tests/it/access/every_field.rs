@@ -9,17 +9,23 @@ use latchkey::graphql::Schema;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::harness::changes::{
+    CREATE_ACCOUNT, CREATE_API, CREATE_GROUP, CREATE_ROLE, CREATE_SCOPE, CREATE_USER,
+};
 use crate::harness::keys::Person;
 use crate::harness::{Account, Answer, Caller, Grants, Key, Server};
 
 /// A root field, what is asked of it, and the question. `$key` is a key of the owner's, `$owner` the owner, `$role` and
-/// `$scope` are built in, `$name` is free.
+/// `$scope` are built in, `$name` and what begins with `$new` is free; the others are made for the question.
 const FIELDS: &[(&str, &str, &str)] = &[
     ("viewer", "", "query { viewer { scopes } }"),
     ("node", "a key", "query ($key: ID!) { node(id: $key) { id } }"),
     ("node", "a user", "query ($owner: ID!) { node(id: $owner) { id } }"),
     ("node", "a role", "query ($role: ID!) { node(id: $role) { id } }"),
     ("node", "a scope", "query ($scope: ID!) { node(id: $scope) { id } }"),
+    ("node", "a service account", "query ($service: ID!) { node(id: $service) { id } }"),
+    ("node", "a group", "query ($group: ID!) { node(id: $group) { id } }"),
+    ("node", "an API", "query ($api: ID!) { node(id: $api) { id } }"),
     ("nodes", "a key", "query ($key: ID!) { nodes(ids: [$key]) { id } }"),
     ("nodes", "a user", "query ($owner: ID!) { nodes(ids: [$owner]) { id } }"),
     ("rateLimit", "", "query { rateLimit { cost } }"),
@@ -30,6 +36,24 @@ const FIELDS: &[(&str, &str, &str)] = &[
         "apiKeys",
         "the owner's",
         "query ($owner: ID!) { apiKeys(filter: { ownerIds: [$owner] }) { nodes { id } } }",
+    ),
+    ("users", "", "query { users { nodes { id } } }"),
+    ("users", "the owner", "query ($email: String!) { users(filter: { search: $email }) { nodes { id } } }"),
+    ("groups", "", "query { groups { nodes { id } } }"),
+    (
+        "groups",
+        "and their members",
+        "query { groups(first: 5) { nodes { members(first: 5) { nodes { id } } } } }",
+    ),
+    ("serviceAccounts", "", "query { serviceAccounts { nodes { id } } }"),
+    ("serviceAccounts", "asker", "query { serviceAccounts(filter: { search: \"asker\" }) { nodes { id } } }"),
+    ("apis", "", "query { apis { nodes { id } } }"),
+    ("settings", "", "query { settings { version } }"),
+    ("permissionPreview", "of oneself", "query { permissionPreview(input: {}) { grants { direct } } }"),
+    (
+        "permissionPreview",
+        "of the owner",
+        "query ($owner: ID!) { permissionPreview(input: { ownerId: $owner }) { grants { direct } } }",
     ),
     ("roles", "", "query { roles { nodes { id } } }"),
     ("scopes", "", "query { scopes { nodes { id } } }"),
@@ -73,6 +97,144 @@ const FIELDS: &[(&str, &str, &str)] = &[
         "",
         "mutation ($key: ID!) { deleteApiKeys(input: { selection: { ids: [$key] } }) { userErrors { code } } }",
     ),
+    (
+        "createUser",
+        "",
+        "mutation ($newEmail: String!, $name: String!) { createUser(input: { email: $newEmail, displayName: $name }) { userErrors { code } } }",
+    ),
+    (
+        "updateUser",
+        "the owner",
+        "mutation ($owner: ID!) { updateUser(input: { id: $owner, displayName: \"x\" }) { userErrors { code } } }",
+    ),
+    (
+        "updateUser",
+        "the owner's password",
+        "mutation ($owner: ID!) { updateUser(input: { id: $owner, password: \"a long walk in the rain\" }) { userErrors { code } } }",
+    ),
+    (
+        "updateUser",
+        "another",
+        "mutation ($user: ID!) { updateUser(input: { id: $user, displayName: \"x\" }) { userErrors { code } } }",
+    ),
+    (
+        "deactivateUser",
+        "another",
+        "mutation ($user: ID!) { deactivateUser(input: { id: $user }) { userErrors { code } } }",
+    ),
+    (
+        "reactivateUser",
+        "another",
+        "mutation ($user: ID!) { reactivateUser(input: { id: $user }) { userErrors { code } } }",
+    ),
+    (
+        "createServiceAccount",
+        "",
+        "mutation ($name: String!) { createServiceAccount(input: { name: $name }) { userErrors { code } } }",
+    ),
+    (
+        "updateServiceAccount",
+        "",
+        "mutation ($service: ID!) { updateServiceAccount(input: { id: $service, description: \"x\" }) { userErrors { code } } }",
+    ),
+    (
+        "deleteServiceAccount",
+        "",
+        "mutation ($service: ID!) { deleteServiceAccount(input: { id: $service }) { userErrors { code } } }",
+    ),
+    (
+        "createGroup",
+        "",
+        "mutation ($name: String!) { createGroup(input: { name: $name }) { userErrors { code } } }",
+    ),
+    (
+        "updateGroup",
+        "",
+        "mutation ($group: ID!) { updateGroup(input: { id: $group, description: \"x\" }) { userErrors { code } } }",
+    ),
+    (
+        "updateGroup",
+        "and join",
+        "mutation ($group: ID!, $owner: ID!) { updateGroup(input: { id: $group, addMemberIds: [$owner] }) { userErrors { code } } }",
+    ),
+    (
+        "deleteGroup",
+        "",
+        "mutation ($group: ID!) { deleteGroup(input: { id: $group }) { userErrors { code } } }",
+    ),
+    (
+        "createRole",
+        "",
+        "mutation ($name: String!) { createRole(input: { name: $name, scopes: [\"keys:read\"] }) { userErrors { code } } }",
+    ),
+    (
+        "updateRole",
+        "",
+        "mutation ($ownRole: ID!) { updateRole(input: { id: $ownRole, scopes: [\"keys:read\"] }) { userErrors { code } } }",
+    ),
+    (
+        "updateRole",
+        "built in",
+        "mutation ($role: ID!) { updateRole(input: { id: $role, scopes: [\"keys:read\"] }) { userErrors { code } } }",
+    ),
+    (
+        "deleteRole",
+        "",
+        "mutation ($ownRole: ID!) { deleteRole(input: { id: $ownRole }) { userErrors { code } } }",
+    ),
+    (
+        "createApi",
+        "",
+        "mutation ($name: String!, $newIdentifier: String!) { createApi(input: { identifier: $newIdentifier, name: $name }) { userErrors { code } } }",
+    ),
+    (
+        "updateApi",
+        "",
+        "mutation ($api: ID!) { updateApi(input: { id: $api, description: \"x\" }) { userErrors { code } } }",
+    ),
+    ("deleteApi", "", "mutation ($api: ID!) { deleteApi(input: { id: $api }) { userErrors { code } } }"),
+    (
+        "createScope",
+        "",
+        "mutation ($api: ID!, $newScope: String!) { createScope(input: { apiId: $api, name: $newScope, kind: READ }) { userErrors { code } } }",
+    ),
+    (
+        "updateScope",
+        "",
+        "mutation ($ownScope: ID!) { updateScope(input: { id: $ownScope, description: \"x\" }) { userErrors { code } } }",
+    ),
+    (
+        "updateScope",
+        "built in",
+        "mutation ($scope: ID!) { updateScope(input: { id: $scope, description: \"x\" }) { userErrors { code } } }",
+    ),
+    (
+        "deleteScope",
+        "",
+        "mutation ($ownScope: ID!) { deleteScope(input: { id: $ownScope }) { userErrors { code } } }",
+    ),
+    (
+        "updateSettings",
+        "",
+        "mutation { updateSettings(input: { supportUrl: null }) { userErrors { code } } }",
+    ),
+    (
+        "changePassword",
+        "",
+        "mutation { changePassword(input: { currentPassword: \"x\", newPassword: \"a long walk in the rain\" }) { userErrors { code } } }",
+    ),
+    ("signOutEverywhere", "", "mutation { signOutEverywhere { userErrors { code } } }"),
+    (
+        "reactivateUser",
+        "the owner",
+        "mutation ($owner: ID!) { reactivateUser(input: { id: $owner }) { userErrors { code } } }",
+    ),
+    // After this the owner has no token any more.
+    (
+        "deactivateUser",
+        "the owner",
+        "mutation ($owner: ID!) { deactivateUser(input: { id: $owner }) { userErrors { code } } }",
+    ),
 ];
 
 /// A route and the method that it answers to.
@@ -86,6 +248,9 @@ const ROUTES: &[(Method, &str)] = &[
     (Method::POST, "/graphql"),
     (Method::GET, "/graphql"),
     (Method::GET, "/graphql/schema.graphql"),
+    (Method::POST, "/session"),
+    (Method::DELETE, "/session"),
+    (Method::POST, "/setup"),
     (Method::GET, "/healthz"),
     (Method::GET, "/readyz"),
     (Method::GET, "/"),
@@ -96,6 +261,8 @@ async fn every_root_field_as_every_caller() {
     let server = Server::start().await;
     let owner = server.person("owner@example.com", &["member"]).await;
     let callers = callers(&server, &owner).await;
+    let maker = server.person("maker@example.com", &["admin"]).await.caller;
+    maker.made(CREATE_GROUP, json!({ "name": "there" })).await;
     let mut table = format!("{:<34}", "");
     for (name, _) in &callers {
         table += &format!(" {name:<22}");
@@ -103,10 +270,14 @@ async fn every_root_field_as_every_caller() {
     for (field, about, query) in FIELDS {
         table = format!("{}\n{:<34}", table.trim_end(), format!("{field} {about}"));
         for (n, (name, caller)) in callers.iter().enumerate() {
-            let victim =
-                server.generous_key(&owner.account, &format!("{field} {about} {n}"), Grants::Inherit).await;
-            let variables =
+            let victim = if query.contains("$key:") || query.contains("$clientId:") {
+                server.generous_key(&owner.account, &format!("{field} {about} {n}"), Grants::Inherit).await
+            } else {
+                owner.key.clone()
+            };
+            let mut variables =
                 variables(&server, &victim, &owner.account, &format!("{field} {about} of {name}")).await;
+            make_what_is_asked(&maker, query, &mut variables, table.len()).await;
             table += &format!(" {:<22}", outcome(&caller.graphql_with(query, variables).await, field));
         }
     }
@@ -204,10 +375,39 @@ async fn variables(server: &Server, victim: &Key, owner: &Account, name: &str) -
         "key": victim.id,
         "clientId": victim.client_id,
         "owner": owner.public_id,
+        "email": owner.name,
         "role": server.role("member").await,
         "scope": scopes.rows[0].1.id.to_string(),
         "name": name,
     })
+}
+
+/// Makes the objects that a question is about: for each question its own, so that they can be deleted.
+async fn make_what_is_asked(maker: &Caller, query: &str, variables: &mut Value, unique: usize) {
+    let name = format!("n{unique}");
+    let email = format!("{name}@example.com");
+    let api = json!({ "identifier": format!("urn:{name}"), "name": name });
+    (variables["newEmail"], variables["newScope"]) =
+        (json!(format!("new-{email}")), json!(format!("new-{name}:read")));
+    variables["newIdentifier"] = json!(format!("urn:new-{name}"));
+    let asked = |variable: &str| query.contains(&format!("${variable}:"));
+    let objects = [
+        ("user", CREATE_USER, json!({ "email": email, "displayName": name })),
+        ("service", CREATE_ACCOUNT, json!({ "name": variables["name"] })),
+        ("group", CREATE_GROUP, json!({ "name": name })),
+        ("ownRole", CREATE_ROLE, json!({ "name": name, "scopes": [] })),
+        ("api", CREATE_API, api.clone()),
+    ];
+    for (variable, mutation, input) in objects {
+        if asked(variable) {
+            variables[variable] = maker.made(mutation, input).await.into();
+        }
+    }
+    if asked("ownScope") {
+        let api = maker.made(CREATE_API, api).await;
+        let scope = json!({ "apiId": api, "name": format!("{name}:read"), "kind": "READ" });
+        variables["ownScope"] = maker.made(CREATE_SCOPE, scope).await.into();
+    }
 }
 
 /// What a caller is told: a word for the field, or the code of the error.

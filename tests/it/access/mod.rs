@@ -1,4 +1,5 @@
 //! Who may do what, tried from outside.
 
+mod directory;
 mod every_field;
 mod takeover;

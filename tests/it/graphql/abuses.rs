@@ -61,6 +61,14 @@ fn documents() -> Vec<Abuse> {
         Abuse::document("700 directives", &some_directives),
         Abuse::document("50,000 fields", &tokens),
         Abuse::document("200,000 brackets", &brackets),
+        Abuse::document("a name of 250 KB", &format!("{{ {} }}", "x".repeat(250_000))),
+        Abuse::document("a number of 250 KB", &format!("{{ node(id: {}) }}", "1".repeat(250_000))),
+        Abuse::document("a string without end", &format!("{{ node(id: \"{}", "x".repeat(250_000))),
+        Abuse::document("a bracket without end", &format!("{{ viewer {{ {} }}", "id ".repeat(4_900))),
+        Abuse::document(
+            "4,900 unknown fields",
+            &format!("{{ viewer {{ {} }} }}", many(4_900, |n| format!("x{n} "))),
+        ),
     ]
 }
 
@@ -70,7 +78,17 @@ fn requests() -> Vec<Abuse> {
     let form = "--x\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{\"query\":\"{ viewer { scopes } }\"}\r\n--x--\r\n";
     let variables = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let nested = format!("{{\"query\":\"{{ viewer {{ scopes }} }}\",\"variables\":{variables}}}");
+    let values = format!(
+        "{{\"query\":\"{{ viewer {{ nope }} }}\",\"variables\":{{\"a\":[{}0]}}}}",
+        "1,".repeat(120_000)
+    );
+    let names = format!(
+        "{{\"query\":\"{{ viewer {{ nope }} }}\",\"variables\":{{{}\"z\":0}}}}",
+        many(20_000, |n| format!("\"a{n}\":1,"))
+    );
     vec![
+        Abuse::post("120,000 values", JSON, values),
+        Abuse::post("20,000 variables", JSON, names),
         Abuse::post("batch array", JSON, format!("[{one},{one}]")),
         Abuse::get("mutation by GET", "mutation { createApiKey(input: { name: \"x\" }) { clientSecret } }"),
         Abuse::post("text/plain", "text/plain", one),

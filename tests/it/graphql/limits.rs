@@ -145,7 +145,7 @@ async fn a_request_gives_out_secrets_by_one_field_at_most() {
         format!("mutation {{ {create} ... @skip(if: true) {{ {regenerate} }} }}"),
     ] {
         let answer = refusal(&ada, &two).await;
-        let told = "A request may have one of these fields, once: createApiKey, regenerateSecrets.";
+        let told = "A request may have one of these fields, once: createApiKey, regenerateSecrets, createUser, updateUser, changePassword.";
         assert_eq!(answer, format!("400 COST_LIMIT_EXCEEDED: {told}"));
     }
     assert_eq!(server.state().await, before);

@@ -9,6 +9,7 @@
 //! ```
 
 mod actors;
+pub mod changes;
 mod database;
 mod directory;
 pub mod keys;

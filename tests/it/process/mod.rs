@@ -6,4 +6,5 @@ mod config;
 mod keys;
 mod kill;
 mod secrets;
+mod setup;
 mod start;

@@ -47,17 +47,17 @@ async fn the_first_start_makes_private_files_and_nothing_else() {
     let directory = place.path().join("deep/data");
     let server =
         latchkey(&place, &[]).set("LATCHKEY_DATA_DIR", &directory.display().to_string()).serve().await;
-    if place.is_postgres() {
-        assert!(!directory.exists());
+    let expected: &[&str] = if place.is_postgres() {
+        &["setup-token"]
     } else {
-        let mut files: Vec<_> =
-            std::fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path()).collect();
-        files.sort();
-        let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["latchkey.db", "latchkey.db-shm", "latchkey.db-wal", "master.key"]);
-        assert_eq!(files.iter().map(|file| mode(file)).collect::<Vec<_>>(), [0o600; 4]);
-        assert_eq!([mode(&directory), mode(directory.parent().unwrap())], [0o700; 2]);
-    }
+        &["latchkey.db", "latchkey.db-shm", "latchkey.db-wal", "master.key", "setup-token"]
+    };
+    let mut files: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, expected);
+    assert!(files.iter().all(|file| mode(file) == 0o600));
+    assert_eq!(mode(&directory), 0o700);
     server.stop().await;
 }
 
@@ -78,6 +78,8 @@ async fn the_first_screen_says_where_everything_is_and_what_to_do_next() {
 
           There is no administrator yet. Make one, on this machine:
             latchkey admin create --email ada@example.com --password-stdin
+          or with the token in DIRECTORY/setup-token, which works once and for an hour:
+            POST http://ADDRESS/setup
         ");
     } else {
         insta::assert_snapshot!(screen(&server, &place), @"
@@ -92,6 +94,8 @@ async fn the_first_screen_says_where_everything_is_and_what_to_do_next() {
 
           There is no administrator yet. Make one, on this machine:
             latchkey admin create --email ada@example.com --password-stdin
+          or with the token in DIRECTORY/setup-token, which works once and for an hour:
+            POST http://ADDRESS/setup
         ");
     }
     server.stop().await;

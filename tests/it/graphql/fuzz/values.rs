@@ -209,13 +209,19 @@ impl Writer<'_> {
     }
 
     fn text(&mut self, place: Place<'_>) -> String {
-        if self.chance.percent(if place.name == "name" { 10 } else { 20 }) {
+        if self.chance.percent(if matches!(place.name, "name" | "email" | "identifier") { 10 } else { 20 }) {
             return odd_text(&mut self.chance);
         }
         match place.name {
             "clientId" => self.chance.pick(&self.world.client_ids).clone(),
             "scopes" => self.chance.pick(&self.world.scopes).clone(),
             "after" | "before" => self.chance.pick(&self.world.cursors).clone(),
+            "name" if place.owner == "CreateScopeInput" => {
+                format!("fuzz-{}-{}:read", self.number, self.chance.below(1_000_000))
+            }
+            "email" => format!("fuzz{}.{}@example.com", self.number, self.chance.below(1_000_000)),
+            "handle" => format!("fuzz.{}.{}", self.number, self.chance.below(1_000_000)),
+            "identifier" => format!("urn:fuzz:{}:{}", self.number, self.chance.below(1_000_000)),
             "name" => format!("fuzz {} {}", self.number, self.chance.below(1_000_000)),
             "ip" => "127.0.0.1".to_owned(),
             "search" => (*self.chance.pick(&["key", "READ", "m", "admin"])).to_owned(),

@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::schema::{Model, name_of};
 use super::values::Place;
+use crate::harness::changes::{
+    CREATE_ACCOUNT, CREATE_API, CREATE_GROUP, CREATE_ROLE, CREATE_SCOPE, CREATE_USER,
+};
 use crate::harness::{Account, Caller, Grants, Key, Server};
 
 const VICTIMS: usize = 40;
@@ -36,6 +39,7 @@ impl World {
         let member = world.add_callers().await;
         let admin = world.callers[0].1.clone();
         world.add_victims(&admin, &member).await;
+        world.add_directory(&admin).await;
         world.look_around(model, &admin).await;
         world
     }
@@ -48,9 +52,17 @@ impl World {
             () if name.contains("apikey") => &["key"],
             () if name.contains("role") => &["role"],
             () if name.contains("scope") => &["scope"],
-            () if ["owner", "user", "actor"].iter().any(|word| name.contains(word)) => &["user", "svc"],
-            () if name == "apiids" => &["api"],
+            () if name.contains("group") => &["group"],
+            () if ["user", "member"].iter().any(|word| name.contains(word)) => &["user"],
+            () if ["owner", "actor"].iter().any(|word| name.contains(word)) => &["user", "svc"],
+            () if matches!(&*name, "apiid" | "apiids") => &["api"],
             () if owner.contains("apikey") || owner.contains("secrets") => &["key"],
+            () if owner.contains("serviceaccount") => &["svc"],
+            () if owner.contains("user") => &["user"],
+            () if owner.contains("group") => &["group"],
+            () if owner.contains("role") => &["role"],
+            () if owner.contains("scope") => &["scope"],
+            () if owner.contains("api") => &["api"],
             () => &[""],
         };
         let usable = |id: &&String| !mutation || !self.spared.contains(*id);
@@ -116,6 +128,28 @@ impl World {
             admin.graphql_with(&change, json!({ "id": key.id })).await.data();
         }
         self.server.deactivate(&gone).await;
+    }
+
+    /// Groups, roles, service accounts and an API that nobody needs to go on.
+    async fn add_directory(&mut self, admin: &Caller) {
+        for n in 0..6 {
+            let name = format!("spare {n}");
+            let api = json!({ "identifier": format!("urn:spare:{n}"), "name": name });
+            let objects = [
+                (CREATE_GROUP, json!({ "name": name })),
+                (CREATE_ROLE, json!({ "name": name, "scopes": ["keys:read"] })),
+                (CREATE_ACCOUNT, json!({ "name": name })),
+                (CREATE_USER, json!({ "email": format!("spare{n}@example.com"), "displayName": name })),
+                (CREATE_API, api),
+            ];
+            let mut id = String::new();
+            for (mutation, input) in objects {
+                id = admin.made(mutation, input).await;
+                self.know(&id);
+            }
+            let scope = json!({ "apiId": id, "name": format!("spare-{n}:read"), "kind": "READ" });
+            self.know(&admin.made(CREATE_SCOPE, scope).await);
+        }
     }
 
     /// Reads every list of the schema: ids and cursors that really are there.

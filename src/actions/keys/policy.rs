@@ -1,0 +1,83 @@
+//! What the settings ask of every key: an end, how far ahead, how long its tokens live, how many an owner has.
+
+use entity::{AccountId, Timestamp, settings};
+
+use crate::access::Action;
+use crate::context::Context;
+use crate::error::{Result, UserError, UserErrorCode};
+use crate::store::{Tx, accounts, keys, ownership};
+
+const DAY: i64 = 86_400;
+
+/// The end of a new key: the one that is asked for, else that of the settings.
+pub(super) fn end(
+    cx: &Context,
+    settings: &settings::Model,
+    asked: Option<Timestamp>,
+) -> Result<Option<Timestamp>, UserError> {
+    let default = settings.default_key_lifetime_days.map(|days| cx.now.plus_seconds(i64::from(days) * DAY));
+    let end = asked.or(default);
+    new_end(cx, settings, end)?;
+    Ok(end)
+}
+
+/// An end lies ahead, is there if it must be, and is not too far.
+pub(super) fn new_end(
+    cx: &Context,
+    settings: &settings::Model,
+    end: Option<Timestamp>,
+) -> Result<(), UserError> {
+    let Some(end) = end else {
+        if settings.expiry_required || settings.max_key_lifetime_days.is_some() {
+            let message = "Every API key needs an end here: give `expiresAt`.";
+            return Err(UserError::new(UserErrorCode::PolicyExpiryRequired, "expiresAt", message));
+        }
+        return Ok(());
+    };
+    if end <= cx.now {
+        return Err(UserError::invalid("expiresAt", "The end must lie in the future."));
+    }
+    match settings.max_key_lifetime_days {
+        Some(days) if end > cx.now.plus_seconds(i64::from(days) * DAY) => {
+            let message = format!("An API key lives at most {days} days here: choose an earlier end.");
+            Err(UserError::new(UserErrorCode::PolicyExpiryTooFar, "expiresAt", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tokens live within what the settings allow.
+pub(super) fn token_lifetime(settings: &settings::Model, seconds: Option<i32>) -> Result<(), UserError> {
+    let longest = settings.max_token_lifetime_seconds;
+    if seconds.is_some_and(|seconds| !(60..=longest).contains(&seconds)) {
+        let message = format!("A token lives from 60 to {longest} seconds.");
+        return Err(UserError::invalid("tokenLifetimeSeconds", message));
+    }
+    Ok(())
+}
+
+/// The owner may have another key. Nobody else makes one for the same owner meanwhile.
+pub(super) async fn room_for_one_more(
+    cx: &Context,
+    tx: &Tx,
+    settings: &settings::Model,
+    owner: AccountId,
+) -> Result<()> {
+    let Some(most) = settings.max_keys_per_owner else { return Ok(()) };
+    accounts::lock(&**tx, owner).await?;
+    let living = ownership::living_keys(&**tx, owner).await?;
+    if living.len() < usize::try_from(most).unwrap_or(usize::MAX) {
+        return Ok(());
+    }
+    let message = match most {
+        1 => "This owner has an API key already, and may have one: regenerate or delete it.".to_owned(),
+        most => format!("This owner has {} API keys already, and may have {most}.", living.len()),
+    };
+    let mut error = UserError::new(UserErrorCode::KeyAlreadyExists, "ownerId", message);
+    if let Ok(reach) = cx.may(Action::ViewKeys)
+        && let Some(visible) = keys::find_many(&**tx, &reach, &living).await?.first()
+    {
+        error = error.about(visible.id);
+    }
+    Err(error.into())
+}

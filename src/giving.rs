@@ -1,0 +1,119 @@
+//! What actions on who may do what have in common: nobody obtains or gives what they do not hold, and the log tells what
+//! differs.
+
+use entity::account::AccountKind;
+use entity::{AccountId, RoleId, role};
+use serde_json::{Map, Value};
+
+use crate::access::{Caller, Scopes};
+use crate::context::Context;
+use crate::error::{Result, UserError, UserErrorCode};
+use crate::store::{Tx, accounts, keys, roles};
+
+/// Nobody obtains or gives what they do not hold.
+pub(crate) fn must_hold(cx: &Context, wanted: &Scopes, field: &'static str) -> Result<(), UserError> {
+    let lacking = cx.caller.lacks(wanted);
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "You cannot give or obtain scopes that you do not hold yourself: {lacking}. Choose roles and scopes within your own."
+    );
+    Err(UserError::new(UserErrorCode::ScopeNotHeld, field, message))
+}
+
+/// What roles grant together.
+pub(crate) async fn scopes_of_roles(tx: &Tx, of: &[RoleId]) -> Result<Scopes> {
+    let scopes = roles::scopes_of(&**tx, of).await?;
+    Ok(scopes.into_values().flatten().map(|scope| scope.name).collect())
+}
+
+/// The roles with these ids, if all are there.
+pub(crate) async fn existing_roles(tx: &Tx, wanted: &[RoleId]) -> Result<Vec<role::Model>> {
+    let found = roles::find_many(&**tx, wanted).await?;
+    match wanted.iter().find(|id| !found.iter().any(|role| role.id == **id)) {
+        Some(missing) => {
+            let message = format!("There is no role {missing}.");
+            Err(UserError::new(UserErrorCode::NotFound, "roleIds", message).into())
+        }
+        None => Ok(found),
+    }
+}
+
+/// Roles are given by whoever holds what they grant; one that grants everything, also in future, by whoever has such a
+/// role.
+pub(crate) async fn may_give(
+    cx: &Context,
+    tx: &Tx,
+    given: &[role::Model],
+    field: &'static str,
+) -> Result<()> {
+    let ids: Vec<RoleId> = given.iter().map(|role| role.id).collect();
+    must_hold(cx, &scopes_of_roles(tx, &ids).await?, field)?;
+    let everything = given.iter().find(|role| role.all_scopes);
+    match (everything, &cx.caller) {
+        (None, _) | (_, Caller::Operator) => Ok(()),
+        (Some(_), caller) if holds_everything(tx, caller).await? => Ok(()),
+        (Some(role), _) => {
+            let message =
+                format!("Only who has the role `{}` can give it, or what it grants in future.", role.name);
+            Err(UserError::new(UserErrorCode::ScopeNotHeld, field, message).into())
+        }
+    }
+}
+
+/// Whoever can become a user, by a password or an address, must hold all that the user holds.
+pub(crate) async fn may_become(cx: &Context, tx: &Tx, user: AccountId, field: &'static str) -> Result<()> {
+    must_hold(cx, &scopes_of_user(tx, user).await?, field)?;
+    if !accounts::holds_everything(&**tx, user).await? || holds_everything(tx, &cx.caller).await? {
+        return Ok(());
+    }
+    let message = "Only an administrator can do this to an administrator.";
+    Err(UserError::new(UserErrorCode::ScopeNotHeld, field, message).into())
+}
+
+/// Whether a caller holds everything, now and in future.
+async fn holds_everything(tx: &Tx, caller: &Caller) -> Result<bool> {
+    match caller {
+        Caller::Anonymous => Ok(false),
+        Caller::Operator => Ok(true),
+        Caller::Person(person) => accounts::holds_everything(&**tx, person.user.into()).await,
+        Caller::Machine(machine) => {
+            let by_itself = keys::grants_everything(&**tx, machine.key).await?;
+            let is_user = machine.owner_kind == AccountKind::User;
+            Ok(by_itself && (!is_user || accounts::holds_everything(&**tx, machine.owner).await?))
+        }
+    }
+}
+
+/// After a change on a server that was administered: somebody who is active still holds everything.
+pub(crate) async fn administrators_remain(tx: &Tx, before: bool, field: &'static str) -> Result<()> {
+    if !before || accounts::has_active_administrator(&**tx).await? {
+        return Ok(());
+    }
+    let message =
+        "Nobody could administer the server any more: give the role `admin` to somebody else first.";
+    Err(UserError::new(UserErrorCode::LastAdministrator, field, message).into())
+}
+
+/// What a user holds now.
+async fn scopes_of_user(tx: &Tx, user: AccountId) -> Result<Scopes> {
+    let scopes = accounts::scopes_of(&**tx, &[user]).await?;
+    Ok(scopes.into_values().flatten().map(|scope| scope.name).collect())
+}
+
+/// Before and after, of what differs.
+pub(crate) fn difference(before: Value, after: Value) -> Value {
+    let (Value::Object(before), Value::Object(after)) = (before, after) else {
+        return Value::Null;
+    };
+    let (mut old, mut new) = (Map::new(), Map::new());
+    for (name, value) in after {
+        let previous = before.get(&name).cloned().unwrap_or(Value::Null);
+        if previous != value {
+            old.insert(name.clone(), previous);
+            new.insert(name, value);
+        }
+    }
+    serde_json::json!({ "before": old, "after": new })
+}

@@ -1,0 +1,57 @@
+//! People's passwords at work: hashed and checked off the async threads, a few at a time. Whoever would wait longer than
+//! two seconds is told to come again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entity::SecretHash;
+use tokio::sync::Semaphore;
+
+use crate::crypto::password::{Password, PasswordHasher};
+use crate::entropy::Entropy;
+use crate::error::{Error, Result};
+
+/// Each takes 19 MiB and tens of milliseconds of one core.
+const AT_ONCE: usize = 2;
+const WAIT: Duration = Duration::from_secs(2);
+
+/// Hashes and checks passwords.
+#[derive(Debug)]
+pub struct Passwords {
+    hasher: Arc<PasswordHasher>,
+    entropy: Entropy,
+    permits: Arc<Semaphore>,
+}
+
+impl Passwords {
+    pub fn new(hasher: PasswordHasher, entropy: Entropy) -> Self {
+        Self { hasher: Arc::new(hasher), entropy, permits: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    pub async fn hash(&self, password: Password) -> Result<SecretHash> {
+        let (hasher, entropy) = (Arc::clone(&self.hasher), Arc::clone(&self.entropy));
+        let hash = self.work(move || hasher.hash(&*entropy, &password)).await?;
+        hash.map_err(|error| Error::internal(error.to_string()))
+    }
+
+    /// Whether the password is the stored one. Without a stored one it does the same work, for nothing.
+    pub async fn verify(&self, password: Password, stored: Option<SecretHash>) -> Result<bool> {
+        let hasher = Arc::clone(&self.hasher);
+        self.work(move || match stored {
+            Some(stored) => hasher.verify(&password, &stored),
+            None => hasher.verify_nothing(&password),
+        })
+        .await
+    }
+
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let permit = tokio::time::timeout(WAIT, Arc::clone(&self.permits).acquire_owned());
+        let permit = permit.await.map_err(|_| Error::Unavailable)?.map_err(Error::internal)?;
+        tokio::task::spawn_blocking(move || {
+            let _held = permit;
+            work()
+        })
+        .await
+        .map_err(Error::internal)
+    }
+}
