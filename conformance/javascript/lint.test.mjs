@@ -39,8 +39,8 @@ const RULES = {
   }],
 };
 
-// Mutations that only differ in what they do to the selected objects share one input.
-const SHARED_INPUT = /^Input type `\w+SelectionInput` name should be /;
+// Mutations that only differ in what they do to the selected objects, or to the one that is named, share one input.
+const SHARED_INPUT = /^Input type `\w+(Selection|Id)Input` name should be /;
 
 async function lint(schema) {
   const eslint = new ESLint({
