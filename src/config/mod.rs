@@ -1,5 +1,8 @@
 //! The settings that the server starts with, as types, checked once. The only reader of the environment.
 
+mod parse;
+mod reference;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,11 +11,14 @@ use std::str::FromStr;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use self::parse::{database, list_or_commas, network, origin, public_url};
+pub use self::reference::reference;
+
 /// Every setting with its default and what it means.
-pub const DEFAULTS: &str = include_str!("../config.default.toml");
+pub const DEFAULTS: &str = include_str!("../../config.default.toml");
 const FILE: &str = "latchkey.toml";
 const ENVIRONMENT: &str = "LATCHKEY_";
 
@@ -247,105 +253,6 @@ fn unreadable(error: &figment::Error) -> WrongSetting {
         (kind, Some(name)) => WrongSetting::new(name, kind.to_string()),
         (kind, None) => WrongSetting::File(kind.to_string()),
     }
-}
-
-fn public_url(text: &str) -> Result<String, WrongSetting> {
-    scheme_and_host(text.trim_end_matches('/')).ok_or_else(|| {
-        let problem = format!(
-            "`{text}` is no address such as https://keys.example.com, without anything after the host"
-        );
-        WrongSetting::new("public_url", problem)
-    })
-}
-
-/// As browsers write it: lower case, no slash at the end, `*` for nobody.
-fn origin(text: &str) -> Result<String, WrongSetting> {
-    let written =
-        scheme_and_host(text).filter(|origin| !origin.contains('*') && *origin == text.to_lowercase());
-    written.ok_or_else(|| {
-        let problem = format!(
-            "`{text}` is no origin such as https://app.example.com: scheme, host and port in lower case, nothing after them"
-        );
-        WrongSetting::new("cors_origins", problem)
-    })
-}
-
-fn scheme_and_host(url: &str) -> Option<String> {
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let plain =
-        |letter: char| letter.is_ascii_graphic() && !matches!(letter, '/' | '?' | '#' | '@' | '"' | '\\');
-    (!host.is_empty() && host.chars().all(plain)).then(|| url.to_owned())
-}
-
-fn database(url: Option<&str>, data_dir: &Path) -> Result<DatabaseUrl, WrongSetting> {
-    let Some(url) = url else {
-        return Ok(DatabaseUrl::Sqlite(data_dir.join("latchkey.db")));
-    };
-    match url.split_once("://") {
-        Some(("sqlite", path)) if !path.is_empty() => Ok(DatabaseUrl::Sqlite(PathBuf::from(path))),
-        Some(("postgres" | "postgresql", rest)) if !rest.is_empty() => {
-            Ok(DatabaseUrl::Postgres(url.to_owned()))
-        }
-        // The value may hold a password: it is not repeated.
-        _ => Err(WrongSetting::new(
-            "database_url",
-            "it begins neither with sqlite:// and a file nor with postgres:// and a server, such as sqlite://data/latchkey.db",
-        )),
-    }
-}
-
-fn network(text: &str) -> Result<IpNet, WrongSetting> {
-    let whole = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
-    text.parse().or_else(|_| whole()).map_err(|_| {
-        WrongSetting::new(
-            "trusted_proxies",
-            format!("`{text}` is no network such as 10.0.0.0/8 and no address"),
-        )
-    })
-}
-
-/// A list in the file; names with commas between in the environment.
-fn list_or_commas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "it is neither a list of texts in quotes nor one text with commas between")]
-    enum Either {
-        List(Vec<String>),
-        Text(String),
-    }
-    Ok(match Either::deserialize(deserializer)? {
-        Either::List(list) => list,
-        Either::Text(text) => {
-            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-        }
-    })
-}
-
-/// The configuration reference: the defaults file as a table.
-pub fn reference() -> String {
-    let mut rows = String::new();
-    let mut comment: Vec<&str> = Vec::new();
-    for line in DEFAULTS.lines() {
-        let text = line.strip_prefix("# ").unwrap_or(line);
-        match text.split_once(" = ").filter(|(name, _)| !name.contains(' ')) {
-            Some((name, value)) => {
-                let default = if line.starts_with('#') { "not set".to_owned() } else { format!("`{value}`") };
-                let about = comment.join(" ").replace('|', "\\|");
-                rows.push_str(&format!(
-                    "| `{name}` | `{ENVIRONMENT}{}` | {default} | {about} |\n",
-                    name.to_uppercase()
-                ));
-                comment.clear();
-            }
-            None if line.is_empty() => comment.clear(),
-            None => comment.push(text),
-        }
-    }
-    format!(
-        "# Configuration\n\nGenerated from `config.default.toml`. Settings come from `latchkey.toml` in the directory that the \
-         server is started from, then from the environment, then from options of the command; the later one wins. A wrong \
-         setting stops the start and is named.\n\n\
-         | setting | environment | default | meaning |\n| --- | --- | --- | --- |\n{rows}"
-    )
 }
 
 #[cfg(test)]
