@@ -2,4 +2,5 @@
 
 mod directory;
 mod every_field;
+mod everything;
 mod takeover;
