@@ -2,4 +2,5 @@
 
 mod directory;
 mod every_field;
+mod key_rights;
 mod takeover;
