@@ -3,4 +3,5 @@
 mod directory;
 mod every_field;
 mod everything;
+mod key_rights;
 mod takeover;
