@@ -5,6 +5,7 @@ mod delete;
 mod last_used;
 mod list;
 mod loaders;
+mod networks;
 mod regenerate;
 mod state;
 mod update;
