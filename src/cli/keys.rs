@@ -90,7 +90,7 @@ async fn make(cx: &Context, options: &Create) -> anyhow::Result<Option<Created>>
         call_limit: None,
         issue_secret: true,
     };
-    Ok(Some(create(cx, new).await?))
+    Ok(Some(create(cx, new, None).await?))
 }
 
 fn shown(created: Created, options: &Create) -> String {

@@ -44,6 +44,12 @@ pub(super) enum ActivityKind {
     KeyDeleted,
     /// An API key got a new secret.
     SecretRegenerated,
+    /// The previous secret of an API key was ended before its time.
+    RotationFinished,
+    /// An API key that waited for approval may be used.
+    KeyApproved,
+    /// An API key that waited for approval was stopped for good.
+    KeyRejected,
     /// A user was made.
     UserCreated,
     /// A user's properties, roles or groups were changed.

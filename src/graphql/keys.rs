@@ -9,13 +9,13 @@ use super::accounts::{Actor, Owner, actor, owner_row};
 use super::context;
 use super::error::field_error;
 use super::key_filter::{ApiKeyBy, ApiKeyFilter, ApiKeyOrder};
-use super::loaders::{Defaults, EffectiveScopesOf, OfKey, RolesOf, ScopesOf, SecretsOf, load};
+use super::loaders::{Defaults, EffectiveScopesOf, OfKey, RolesOf, ScopesOf, SecretsOf, VerbsOf, load};
 use super::page::{ApiKeyConnection, PageArguments, page_cost, wants_count};
 use super::roles::Role;
 use super::scalars::{Cidr, DateTime, parse_id};
 use super::scopes::Scope;
 use crate::actions::keys as actions;
-use crate::actions::keys::{Key, KeyFilter};
+use crate::actions::keys::{Key, KeyFilter, Verbs};
 use crate::error::Error;
 use crate::values::Networks;
 
@@ -83,6 +83,43 @@ pub(super) struct LastUsed {
     operation: Option<String>,
 }
 
+/// Which verbs the viewer may use on an API key, for showing or hiding them: the permission is there, and the state of
+/// the key is one that the verb is for.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub(super) struct ApiKeyPermissions {
+    /// Change its properties and grants.
+    update: bool,
+    /// Give it a new secret.
+    regenerate_secrets: bool,
+    /// End its previous secret.
+    finish_rotation: bool,
+    /// Let it be used again.
+    enable: bool,
+    /// Stop it.
+    disable: bool,
+    /// Stop it for good.
+    delete: bool,
+    /// Let it be used for the first time.
+    approve: bool,
+    /// Delete it instead of approving it.
+    reject: bool,
+}
+
+impl From<Verbs> for ApiKeyPermissions {
+    fn from(verbs: Verbs) -> Self {
+        Self {
+            update: verbs.update,
+            regenerate_secrets: verbs.regenerate_secrets,
+            finish_rotation: verbs.finish_rotation,
+            enable: verbs.enable,
+            disable: verbs.disable,
+            delete: verbs.delete,
+            approve: verbs.approve,
+            reject: verbs.reject,
+        }
+    }
+}
+
 /// An API key: an OAuth 2.0 confidential client with an owner, roles, scopes, limits and an end.
 #[derive(Clone, Debug)]
 pub(super) struct ApiKey(Arc<Key>);
@@ -90,6 +127,10 @@ pub(super) struct ApiKey(Arc<Key>);
 impl ApiKey {
     pub(super) fn new(key: Arc<Key>) -> Self {
         Self(key)
+    }
+
+    pub(super) fn global_id(&self) -> ID {
+        ID(self.0.id.to_string())
     }
 
     fn of(&self) -> OfKey {
@@ -116,7 +157,7 @@ impl From<Key> for ApiKey {
 impl ApiKey {
     /// The id, such as `key_01j9…`.
     pub(super) async fn id(&self) -> ID {
-        ID(self.0.id.to_string())
+        self.global_id()
     }
 
     /// The OAuth client id: 32 upper-case hex characters, never used again.
@@ -244,6 +285,11 @@ impl ApiKey {
             user_agent: self.0.last_used_user_agent.clone(),
             operation: self.0.last_used_operation.clone(),
         })
+    }
+
+    /// Which of the verbs the viewer may use on it, as it is now.
+    async fn viewer_can(&self, ctx: &Context<'_>) -> async_graphql::Result<ApiKeyPermissions> {
+        Ok(load(ctx, VerbsOf(self.of())).await?.unwrap_or_default().into())
     }
 
     /// Raised by each change; send it back in updates to notice a lost update.

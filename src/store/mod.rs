@@ -7,6 +7,7 @@ pub mod activity;
 pub mod credentials;
 mod database;
 pub mod groups;
+pub mod idempotency;
 pub mod keys;
 pub mod ownership;
 pub mod page;
@@ -14,6 +15,7 @@ pub mod roles;
 mod rows;
 pub mod scopes;
 pub mod secrets;
+pub mod selections;
 pub mod server_keys;
 pub mod sessions;
 pub mod settings;
@@ -21,3 +23,6 @@ pub mod usage;
 
 pub use database::{Database, Tx};
 pub use rows::Reached;
+
+/// Where queries run: a transaction, or the connections for reading.
+pub use sea_orm::ConnectionTrait as Connection;

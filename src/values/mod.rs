@@ -151,6 +151,14 @@ impl Quota {
     }
 }
 
+/// A request that its client may send again, under the name that the client gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    pub key: String,
+    /// The request itself: another one under the same name is a mistake.
+    pub request: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,9 +2,12 @@
 
 mod bulk;
 mod create;
+mod idempotency;
 mod policy;
 mod rotate;
+mod selection;
 mod update;
+mod verbs;
 
 use std::collections::HashMap;
 
@@ -20,18 +23,21 @@ use crate::values::Name;
 
 pub use crate::crypto::secret::ClientSecret;
 pub use crate::store::keys::{Key, KeyFilter, KeyOrder, KeyStatus, status};
-pub use bulk::{Selection, delete, disable, enable};
+pub use bulk::{approve, delete, disable, enable, reject};
 pub use create::{Created, NewKey, create};
-pub use rotate::{IssuedSecret, Rotated, regenerate_secrets};
+pub use rotate::{IssuedSecret, Rotated, Rotation, finish_rotation, regenerate_secrets};
+pub use selection::{Rest, Selection};
 pub use update::{KeyChanges, update};
+pub use verbs::{Verbs, verbs};
 
-use crate::giving::{difference, must_hold};
+use crate::giving::difference;
 
-/// The keys that a change of many did reach, and why it did not reach the others.
+/// The keys that a change of many did reach, why it did not reach others, and what is left for the next call.
 #[derive(Debug)]
 pub struct Changed {
     pub keys: Vec<Key>,
     pub errors: Vec<UserError>,
+    pub rest: Option<Rest>,
 }
 
 pub async fn list(

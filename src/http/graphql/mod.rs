@@ -89,7 +89,7 @@ async fn answer(
         Refused::new(StatusCode::NOT_ACCEPTABLE, code::BAD_USER_INPUT, message)
     })?;
     let caller = caller(state, &origin, headers, by_get).await?;
-    let operation = operation.await?;
+    let operation = Operation { idempotency_key: parameters::idempotency_key(headers)?, ..operation.await? };
     let cx = Context::new(state.app.clone(), caller, origin, state.app.clock.now());
     Ok((state.schema.execute(cx, operation).await, media))
 }

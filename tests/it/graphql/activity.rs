@@ -68,6 +68,7 @@ async fn the_newest_rows_come_first() {
     server.stop().await;
 }
 
+/// Proves: X-07
 #[tokio::test]
 async fn a_row_tells_who_did_what_to_which_object_from_where() {
     let World { server, ada, .. } = World::new().await;

@@ -167,7 +167,7 @@ impl Server {
             issue_secret: true,
         };
         change(&mut new);
-        let created = create(&cx, new).await.unwrap();
+        let created = create(&cx, new, None).await.unwrap();
         Key {
             id: created.key.id.to_string(),
             client_id: created.key.client_id.clone(),

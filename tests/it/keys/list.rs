@@ -42,6 +42,7 @@ async fn auditor(server: &Server) -> Person {
     server.person("auditor@example.com", &["auditor", "key-manager"]).await
 }
 
+/// Proves: X-31
 #[tokio::test]
 async fn every_filter_narrows_and_all_hold_together() {
     let server = Server::start().await;
@@ -84,6 +85,7 @@ async fn every_filter_narrows_and_all_hold_together() {
     server.stop().await;
 }
 
+/// Proves: D-03
 #[tokio::test]
 async fn the_default_leaves_out_deleted_keys_and_those_of_inactive_owners_and_each_key_has_one_status() {
     let server = Server::start().await;
@@ -239,6 +241,7 @@ async fn walk(caller: &Caller, filter: &Value, order: &Value, backward: bool) ->
     all
 }
 
+/// Proves
 #[tokio::test]
 async fn pages_in_both_directions_have_each_key_once_and_in_order() {
     let server = Server::start().await;
@@ -331,6 +334,7 @@ fn forged(content: &str) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(content)
 }
 
+/// Proves: X-11
 #[tokio::test]
 async fn pages_that_cannot_be_are_bad_input() {
     let server = Server::start().await;
@@ -393,6 +397,7 @@ async fn filters_that_cannot_be_are_bad_input() {
     server.stop().await;
 }
 
+/// Proves: X-13
 #[tokio::test]
 async fn rows_are_counted_only_when_the_count_is_asked_for() {
     let server = Server::start().await;

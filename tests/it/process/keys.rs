@@ -33,6 +33,7 @@ async fn names(caller: &Caller) -> Vec<String> {
     keys.as_array().unwrap().iter().map(shown).collect()
 }
 
+/// Proves: X-08
 #[tokio::test]
 async fn a_key_is_printed_as_two_lines_that_a_shell_can_read() {
     let place = Place::new().await;

@@ -83,6 +83,7 @@ const CASES: &[(&[&str], &str, bool)] = &[
     (&["127.0.0.0/8"], "127.0.0.9", true),
 ];
 
+/// Proves: R-15
 #[tokio::test]
 async fn a_key_is_exchanged_and_its_tokens_are_used_from_its_networks_alone() {
     let (server, boss) = behind_a_proxy().await;
@@ -117,6 +118,7 @@ async fn without_networks_a_key_is_used_from_everywhere_even_from_nobody_knows_w
     server.stop().await;
 }
 
+/// Proves: R-15
 #[tokio::test]
 async fn who_is_no_trusted_proxy_cannot_say_to_come_from_elsewhere() {
     let server = Server::start().await;
@@ -210,6 +212,7 @@ async fn a_refusal_is_logged_with_the_nearest_address_and_does_not_use_up_the_li
     server.stop().await;
 }
 
+/// Proves: R-15
 #[tokio::test]
 async fn a_stored_list_that_cannot_be_read_keeps_everybody_out() {
     let server = Server::start().await;
