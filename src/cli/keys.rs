@@ -87,6 +87,7 @@ async fn make(cx: &Context, options: &Create) -> anyhow::Result<Option<Created>>
         roles: (!role_ids.is_empty()).then_some(role_ids),
         scopes: (!options.scopes.is_empty()).then(|| options.scopes.clone()),
         read_only: options.read_only,
+        networks: None,
         expires_at: options.expires_at,
         token_lifetime_seconds: None,
         token_limit: None,

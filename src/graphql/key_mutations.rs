@@ -7,7 +7,7 @@ use super::context;
 use super::error::{UserError, payload};
 use super::keys::ApiKey;
 use super::request::idempotency;
-use super::scalars::{DateTime, given, parse_id, parse_ids, parse_owner};
+use super::scalars::{Cidr, DateTime, given, parse_id, parse_ids, parse_networks, parse_owner};
 use crate::actions::keys as actions;
 use crate::actions::keys::{ClientSecret, KeyChanges, NewKey};
 use crate::error::Result;
@@ -43,6 +43,8 @@ pub(super) struct CreateApiKeyInput {
     scopes: Option<Vec<String>>,
     /// True bars it from every mutation and from WRITE scopes.
     read_only: Option<bool>,
+    /// The networks that it may be used from, at most 100; everywhere when left out. An empty list is refused.
+    allowed_networks: Option<Vec<Cidr>>,
     /// Its end; none when left out.
     expires_at: Option<DateTime>,
     /// How long its tokens live, in seconds; from 60 to what the settings allow.
@@ -65,6 +67,7 @@ impl CreateApiKeyInput {
             roles: self.role_ids.map(|ids| parse_ids("roleIds", &ids)).transpose()?,
             scopes: self.scopes,
             read_only: self.read_only.unwrap_or(false),
+            networks: self.allowed_networks.map(parse_networks).transpose()?,
             expires_at: self.expires_at.map(|end| end.0),
             token_lifetime_seconds: self.token_lifetime_seconds,
             token_limit: self.token_rate_limit.map(|limit| limit.parse("tokenRateLimit")).transpose()?,
@@ -91,6 +94,9 @@ pub(super) struct UpdateApiKeyInput {
     scopes: MaybeUndefined<Vec<String>>,
     /// Whether it is barred from every mutation and from WRITE scopes.
     read_only: Option<bool>,
+    /// The networks that it may be used from, at most 100; null for everywhere. An empty list is refused. Acts on the
+    /// next request, also of tokens issued before.
+    allowed_networks: MaybeUndefined<Vec<Cidr>>,
     /// The new end; null for none.
     expires_at: MaybeUndefined<DateTime>,
     /// How long its tokens live, in seconds; null for what the settings say.
@@ -110,6 +116,7 @@ impl UpdateApiKeyInput {
             roles: given(self.role_ids, |ids| parse_ids::<RoleId>("roleIds", &ids))?,
             scopes: given(self.scopes, Ok)?,
             read_only: self.read_only,
+            networks: given(self.allowed_networks, parse_networks)?,
             expires_at: given(self.expires_at, |end| Ok(end.0))?,
             token_lifetime_seconds: given(self.token_lifetime_seconds, Ok)?,
             token_limit: given(self.token_rate_limit, |limit| limit.parse("tokenRateLimit"))?,

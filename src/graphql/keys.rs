@@ -13,11 +13,12 @@ use super::key_filter::{ApiKeyBy, ApiKeyFilter, ApiKeyOrder};
 use super::loaders::{Defaults, EffectiveScopesOf, OfKey, RolesOf, ScopesOf, SecretsOf, VerbsOf, load};
 use super::page::{ActivityConnection, ApiKeyConnection, PageArguments, page_cost, wants_count};
 use super::roles::Role;
-use super::scalars::{DateTime, parse_id};
+use super::scalars::{Cidr, DateTime, parse_id};
 use super::scopes::Scope;
 use crate::actions::keys as actions;
 use crate::actions::keys::{Key, KeyFilter, Verbs};
 use crate::error::Error;
+use crate::values::Networks;
 
 /// What an API key is at the moment: the first that applies, from the bottom of this list. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -227,6 +228,14 @@ impl ApiKey {
     /// Its usable secrets as they can be shown again: the current one, then the previous one until its end.
     async fn secrets(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<SecretInfo>> {
         Ok(load(ctx, SecretsOf(self.of())).await?.unwrap_or_default().into_iter().map(Into::into).collect())
+    }
+
+    /// The networks that it may be exchanged and its tokens used from; empty for everywhere.
+    async fn allowed_networks(&self) -> async_graphql::Result<Vec<Cidr>> {
+        let Some(stored) = &self.0.allowed_networks else { return Ok(Vec::new()) };
+        let unreadable = || field_error(Error::internal("the networks of a key cannot be read"));
+        let networks = Networks::stored(stored).ok_or_else(unreadable)?;
+        Ok(networks.to_texts().into_iter().map(Cidr).collect())
     }
 
     /// How long its tokens live, in seconds.

@@ -223,6 +223,7 @@ pub async fn replace(
         .col_expr(Column::Description, Expr::val(after.description.clone()))
         .col_expr(Column::ReadOnly, Expr::val(after.read_only))
         .col_expr(Column::InheritsOwner, Expr::val(after.inherits_owner))
+        .col_expr(Column::AllowedNetworks, Expr::val(after.allowed_networks.clone()))
         .col_expr(Column::ExpiresAt, Expr::val(after.expires_at))
         .col_expr(Column::TokenLifetimeSeconds, Expr::val(after.token_lifetime_seconds))
         .col_expr(Column::TokenLimitRequests, Expr::val(after.token_limit_requests))

@@ -15,7 +15,7 @@ use crate::error::{Error, Result, UserError, UserErrorCode};
 use crate::giving::{existing_roles, may_not_obtain, strengths};
 use crate::store::accounts::Owner;
 use crate::store::{Tx, accounts, keys, scopes, secrets, settings};
-use crate::values::{Idempotency, Name, Quota};
+use crate::values::{Idempotency, Name, Networks, Quota};
 
 /// What a key is made from.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct NewKey {
     pub roles: Option<Vec<RoleId>>,
     pub scopes: Option<Vec<String>>,
     pub read_only: bool,
+    /// Everywhere, when left out.
+    pub networks: Option<Networks>,
     pub expires_at: Option<Timestamp>,
     pub token_lifetime_seconds: Option<i32>,
     pub token_limit: Option<Quota>,
@@ -138,7 +140,7 @@ fn row(cx: &Context, new: NewKey, owner: AccountId, state: KeyState) -> api_key:
         state,
         read_only: new.read_only,
         inherits_owner,
-        allowed_networks: None,
+        allowed_networks: new.networks.as_ref().map(Networks::to_stored),
         expires_at: new.expires_at,
         token_lifetime_seconds: new.token_lifetime_seconds,
         token_limit_requests: new.token_limit.map(|limit| limit.requests),

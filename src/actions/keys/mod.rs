@@ -112,6 +112,7 @@ async fn snapshot(tx: &Tx, key: &Key) -> Result<serde_json::Value> {
         "name": key.name,
         "description": key.description,
         "readOnly": key.read_only,
+        "allowedNetworks": key.allowed_networks.as_deref().map(as_json),
         "inheritsOwner": key.inherits_owner,
         "roles": names(roles.map(|roles| roles.into_iter().map(|role| role.name).collect())),
         "scopes": names(scopes.map(|scopes| scopes.into_iter().map(|scope| scope.name).collect())),
@@ -120,6 +121,11 @@ async fn snapshot(tx: &Tx, key: &Key) -> Result<serde_json::Value> {
         "tokenRateLimit": key.token_limit_requests.zip(key.token_limit_seconds),
         "callRateLimit": key.call_limit_requests.zip(key.call_limit_seconds),
     }))
+}
+
+/// What is stored as JSON; as text, should it be none.
+fn as_json(stored: &str) -> serde_json::Value {
+    serde_json::from_str(stored).unwrap_or_else(|_| stored.into())
 }
 
 fn name_taken(name: &str, by: Option<KeyId>) -> UserError {

@@ -13,7 +13,7 @@ use crate::error::{Result, UserError};
 use crate::giving::{may_not_obtain, strengths};
 use crate::store::accounts::Owner;
 use crate::store::{Tx, accounts, keys, secrets, settings};
-use crate::values::{Name, Quota};
+use crate::values::{Name, Networks, Quota};
 
 /// What to change: outer `None` leaves a property as it is, inner `None` clears it.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,7 @@ pub struct KeyChanges {
     pub roles: Option<Option<Vec<RoleId>>>,
     pub scopes: Option<Option<Vec<String>>>,
     pub read_only: Option<bool>,
+    pub networks: Option<Option<Networks>>,
     pub expires_at: Option<Option<Timestamp>>,
     pub token_lifetime_seconds: Option<Option<i32>>,
     pub token_limit: Option<Option<Quota>>,
@@ -115,6 +116,9 @@ fn apply(cx: &Context, before: &Key, changes: &KeyChanges, inherits_owner: bool)
     }
     if let Some(read_only) = changes.read_only {
         key.read_only = read_only;
+    }
+    if let Some(networks) = &changes.networks {
+        key.allowed_networks = networks.as_ref().map(Networks::to_stored);
     }
     if let Some(end) = changes.expires_at {
         key.expires_at = end;

@@ -159,6 +159,7 @@ impl Server {
                 Grants::Inherit | Grants::Roles(_) => None,
             },
             read_only: false,
+            networks: None,
             expires_at: None,
             token_lifetime_seconds: None,
             token_limit: None,

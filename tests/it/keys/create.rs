@@ -118,7 +118,7 @@ async fn the_log_has_one_row_with_what_the_key_was_made_of() {
     assert_eq!(row.actor_id, ada.key.id.parse::<entity::KeyId>().ok().map(|id| id.0));
     assert_eq!(row.target_id, key.id.parse::<entity::KeyId>().ok().map(|id| id.0));
     assert!(row.ip.is_some() && row.request_id.is_some());
-    insta::assert_snapshot!(detail(row), @r#"{"after":{"callRateLimit":null,"description":null,"expiresAt":null,"inheritsOwner":false,"name":"ci","readOnly":true,"roles":[],"scopes":["keys:read"],"tokenLifetimeSeconds":null,"tokenRateLimit":null}}"#);
+    insta::assert_snapshot!(detail(row), @r#"{"after":{"allowedNetworks":null,"callRateLimit":null,"description":null,"expiresAt":null,"inheritsOwner":false,"name":"ci","readOnly":true,"roles":[],"scopes":["keys:read"],"tokenLifetimeSeconds":null,"tokenRateLimit":null}}"#);
     server.stop().await;
 }
 

@@ -7,6 +7,7 @@ mod idempotency;
 mod last_used;
 mod list;
 mod loaders;
+mod networks;
 mod regenerate;
 mod rotation;
 mod state;

@@ -1,6 +1,10 @@
 //! What callers send, parsed at the door into types that the inside can trust.
 
+mod networks;
+
 use crate::error::{UserError, UserErrorCode};
+
+pub use networks::{MAX_NETWORKS, Networks};
 
 /// The longest name, in characters.
 pub const MAX_NAME: usize = 100;
