@@ -17,6 +17,7 @@ use crate::entropy::{Entropy, Sequence};
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::passwords::Passwords;
+use crate::registry::Registry;
 use crate::store::Database;
 use crate::usage::Usage;
 
@@ -35,6 +36,7 @@ pub struct App {
     /// The order of the activity log.
     pub activity_ids: Arc<Sequence>,
     pub journal: Journal,
+    pub registry: Arc<Registry>,
     pub limits: Limits,
     pub usage: Arc<Usage>,
     pub keys: ServerKeys,
@@ -75,11 +77,14 @@ impl App {
         let activity_ids = Arc::new(Sequence::new(Arc::clone(&entropy)));
         let (journal, task) = Journal::start(Arc::clone(&db), Arc::clone(&activity_ids));
         let usage = Arc::new(Usage::default());
+        let registry = Arc::new(Registry::new(Arc::clone(&db), Arc::clone(&clock)));
+        registry.hear().await?;
         let app = Self {
             issuer,
             trusted_proxies: config.trusted_proxies.clone(),
             cors_origins: config.cors_origins.clone(),
             documents,
+            registry,
             db: Arc::clone(&db),
             limits: Limits::new(Arc::clone(&clock)),
             usage: Arc::clone(&usage),

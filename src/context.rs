@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::limits::{Policy, Spent};
 use crate::store::activity::Event;
+use crate::store::changes::{self, Changed};
 use crate::store::usage::KeyUse;
 use crate::store::{Tx, accounts, activity};
 
@@ -57,7 +58,7 @@ impl Origin {
             request_id: self.request_id.clone(),
             token_id: None,
             detail: None,
-            only_at_generation: None,
+            only_on: None,
         }
     }
 }
@@ -156,11 +157,17 @@ impl Context {
         self.app.db.begin_directory().await
     }
 
-    /// Writes changes into the log, in the transaction that makes them.
+    /// Writes changes into the log, in the transaction that makes them, as its last step: once it is committed, nobody
+    /// believes any more what was so before.
     pub async fn record(&self, tx: &Tx, events: &[Event]) -> Result<()> {
-        if !events.is_empty() {
-            activity::append(&**tx, &self.app.activity_ids, events).await?;
+        if events.is_empty() {
+            return Ok(());
         }
+        activity::append(&**tx, &self.app.activity_ids, events).await?;
+        let changed = Changed::of(events);
+        changes::note(&**tx, &changed).await?;
+        let registry = Arc::clone(&self.app.registry);
+        tx.after_commit(move || registry.forget(&changed));
         Ok(())
     }
 }

@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 
 use crate::entropy::Sequence;
 use crate::error::{Error, Result};
-use crate::store::Database;
 use crate::store::activity::{self, Event};
+use crate::store::{Database, changes};
 
 const QUEUE: usize = 8192;
 const BATCH: usize = 1024;
@@ -98,6 +98,7 @@ async fn write_all(db: Arc<Database>, ids: Arc<Sequence>, mut queue: mpsc::Recei
 
 async fn write(db: &Database, ids: &Sequence, events: &[Event]) -> Result<Vec<bool>> {
     let tx = db.begin_journal().await?;
+    changes::hold_off(&*tx).await?;
     let written = activity::append(&*tx, ids, events).await?;
     tx.commit().await?;
     Ok(written)

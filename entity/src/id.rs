@@ -186,6 +186,18 @@ id_type!(
     SessionId
 );
 
+impl KeyId {
+    /// Many ids in one value: 16 bytes each.
+    pub fn pack(ids: &[Self]) -> Vec<u8> {
+        ids.iter().flat_map(|id| *id.0.as_bytes()).collect()
+    }
+
+    /// The ids in such a value.
+    pub fn unpack(bytes: &[u8]) -> Vec<Self> {
+        bytes.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).map(Self).collect()
+    }
+}
+
 impl From<UserId> for AccountId {
     fn from(id: UserId) -> Self {
         Self(id.0)

@@ -176,6 +176,21 @@ CREATE TABLE key_secrets (
 CREATE UNIQUE INDEX key_secrets_current ON key_secrets (key_id) WHERE valid_until IS NULL;
 CREATE UNIQUE INDEX key_secrets_previous ON key_secrets (key_id) WHERE valid_until IS NOT NULL;
 
+-- How far things have come: epoch rises with every change of who may do what and of the settings, last_change with every
+-- change that a server keeps in memory.
+CREATE TABLE policy (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    epoch BIGINT NOT NULL,
+    last_change BIGINT NOT NULL
+);
+INSERT INTO policy VALUES (1, 0, 0);
+
+-- What changed, in the order of commits, for the memory of every server: keys, or everything.
+CREATE TABLE changes (
+    seq BIGINT NOT NULL PRIMARY KEY,
+    key_ids BYTEA
+);
+
 -- What a change of many keys has not reached yet, as it was when the change began. One row a portion, used once.
 CREATE TABLE key_selections (
     id UUID NOT NULL PRIMARY KEY,

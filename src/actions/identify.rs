@@ -12,17 +12,15 @@ use crate::access::{Caller, Machine, Scopes};
 use crate::app::App;
 use crate::context::Origin;
 use crate::error::{Error, Result};
-use crate::store::{credentials, settings};
+use crate::registry::Facts;
 
 /// Recognises the bearer of an access token (RFC 6750), or says that the token is not valid.
 pub async fn bearer(app: &App, origin: &Origin, token: &str) -> Result<Caller> {
     let now = app.clock.now();
     let claims =
         app.keys.ring.verify(token, &app.issuer, &app.issuer, now).map_err(|_| Error::Unauthenticated)?;
-    let db = app.db.reader();
-    let Some(client) = credentials::client(db, &claims.client_id).await? else {
-        return Err(Error::Unauthenticated);
-    };
+    let facts = app.registry.client(&claims.client_id).await?.ok_or(Error::Unauthenticated)?;
+    let Facts { client, grantable, policy, .. } = &*facts;
     let usable = client.key.state == KeyState::Enabled
         && client.key.expires_at.is_none_or(|end| end > now)
         && client.may_be_used_from(origin.client())
@@ -31,7 +29,6 @@ pub async fn bearer(app: &App, origin: &Origin, token: &str) -> Result<Caller> {
     if !usable {
         return Err(Error::Unauthenticated);
     }
-    let grantable = credentials::grantable(db, &client).await?;
     let now_held: Scopes = grantable.scopes.iter().map(|scope| scope.name.clone()).collect();
     let scopes = Scopes::parse(&claims.scope).within(&now_held);
     if scopes.is_empty() || !grantable.owner_may_use_keys {
@@ -43,6 +40,6 @@ pub async fn bearer(app: &App, origin: &Origin, token: &str) -> Result<Caller> {
         owner_kind: client.owner.kind,
         scopes,
         read_only: client.key.read_only,
-        call_limit: client.call_quota(&settings::load(db).await?),
+        call_limit: client.call_quota(&policy.settings),
     }))
 }

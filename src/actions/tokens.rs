@@ -7,8 +7,10 @@
 //! 5. From here on the client has proven who it is, and is told why it is refused.
 //! 6. The key's own limit.
 //! 7. Scopes and audience: never more than can be granted now.
-//! 8. The event goes to the log and the token is signed meanwhile; the answer waits for the commit. If the key or its
-//!    owner was stopped or its secret replaced since step 2, nothing is written, and the exchange begins anew.
+//! 8. The event goes to the log and the token is signed meanwhile; the answer waits for the commit. If the key, its
+//!    owner or who may do what was changed since step 2, nothing is written, and the exchange begins anew.
+
+use std::sync::Arc;
 
 use entity::account::AccountKind;
 use entity::activity::{ActivityKind, Outcome};
@@ -24,9 +26,10 @@ use crate::crypto::secret::{ClientSecret, is_client_id};
 use crate::error::{Error, Result};
 use crate::journal::Written;
 use crate::limits::{Policy, Spent};
+use crate::registry::Facts;
 use crate::store::activity::Event;
+use crate::store::changes::Changed;
 use crate::store::credentials::{Client, Grantable};
-use crate::store::{credentials, scopes, settings as stored_settings};
 
 pub use crate::crypto::jwt::ES256;
 
@@ -96,17 +99,17 @@ pub async fn exchange(
     let exchange = Exchange { app, origin, now: app.clock.now() };
     let mut spent = None;
     for _ in 0..ATTEMPTS {
-        let (client, secret) = exchange.authenticate(request).await?;
-        match exchange.grant(&client, request, &mut spent).await {
+        let (facts, secret) = exchange.authenticate(request).await?;
+        match exchange.grant(&facts, request, &mut spent).await {
             Ok(Some(token)) => {
-                app.usage.key(client.key.id, origin.key_use(exchange.now, Some(EXCHANGE)));
+                app.usage.key(facts.client.key.id, origin.key_use(exchange.now, Some(EXCHANGE)));
                 app.usage.secret(secret, exchange.now);
                 return Ok(token);
             }
-            // The key was changed meanwhile: from the beginning, as it is now.
-            Ok(None) => {}
+            // Something was changed meanwhile: from the beginning, as it is now.
+            Ok(None) => app.registry.forget(&Changed::Everything),
             Err(ExchangeError::Refused(refusal)) => {
-                return Err(exchange.refuse(Some(&client), refusal).await);
+                return Err(exchange.refuse(Some(&facts.client), refusal).await);
             }
             Err(failed) => return Err(failed),
         }
@@ -116,26 +119,24 @@ pub async fn exchange(
 
 impl Exchange<'_> {
     /// Steps 1 to 4.
-    async fn authenticate(&self, request: &ExchangeRequest) -> Result<(Client, SecretId), ExchangeError> {
+    async fn authenticate(&self, request: &ExchangeRequest) -> Result<(Arc<Facts>, SecretId), ExchangeError> {
         let secret = ClientSecret::parse(&request.client_secret).filter(|_| is_client_id(&request.client_id));
         let Some(secret) = secret else {
             return Err(self.wrong(None, Outcome::BadSecret).await);
         };
-        let db = self.app.db.reader();
-        let Some(client) = credentials::client(db, &request.client_id).await? else {
+        let Some(facts) = self.app.registry.client(&request.client_id).await? else {
             self.proven(&request.client_id, &secret, [None, None]);
             return Err(self.wrong(None, Outcome::UnknownClient).await);
         };
-        let stored = credentials::secrets(db, &client).await?;
         let usable = |current: bool| {
-            stored.iter().find(|row| match row.valid_until {
+            facts.secrets.iter().find(|row| match row.valid_until {
                 None => current,
                 Some(end) => !current && end > self.now,
             })
         };
         match self.proven(&request.client_id, &secret, [true, false].map(usable)) {
-            Some(proven) => Ok((client, proven)),
-            None => Err(self.wrong(Some(&client), Outcome::BadSecret).await),
+            Some(proven) => Ok((facts, proven)),
+            None => Err(self.wrong(Some(&facts.client), Outcome::BadSecret).await),
         }
     }
 
@@ -171,14 +172,13 @@ impl Exchange<'_> {
     /// Steps 5 to 8.
     async fn grant(
         &self,
-        client: &Client,
+        facts: &Facts,
         request: &ExchangeRequest,
         spent: &mut Option<Spent>,
     ) -> Result<Option<IssuedToken>, ExchangeError> {
+        let Facts { client, grantable, policy, .. } = facts;
         self.check_state(client)?;
-        let db = self.app.db.reader();
-        let settings = stored_settings::load(db).await?;
-        let quota = client.token_quota(&settings);
+        let quota = client.token_quota(&policy.settings);
         // Once, however often it begins anew.
         let spend = || self.app.limits.spend(client.key.id, Policy::Token, quota, 1);
         let spent = *spent.get_or_insert_with(spend);
@@ -188,14 +188,13 @@ impl Exchange<'_> {
         if !spent.allowed {
             return Err(refused(Outcome::RateLimited, "The limit of exchanges for this API key is reached."));
         }
-        let grantable = credentials::grantable(db, client).await?;
         if !grantable.owner_may_use_keys {
             return Err(refused(Outcome::UseNotPermitted, "The owner of this API key may not use API keys."));
         }
-        let apis = scopes::apis(db).await?;
-        let grant = narrow(&self.app.issuer, &apis, &grantable, request)
+        let grant = narrow(&self.app.issuer, &policy.apis, grantable, request)
             .map_err(|(outcome, description)| refused(outcome, description))?;
-        Ok(self.issue(client, grant, (token_lifetime(client, &settings, self.now), spent)).await?)
+        let lifetime = token_lifetime(client, &policy.settings, self.now);
+        Ok(self.issue(facts, grant, (lifetime, spent)).await?)
     }
 
     /// Step 5.
@@ -222,13 +221,14 @@ impl Exchange<'_> {
         }
     }
 
-    /// Step 8; nothing if the key was changed since step 2.
+    /// Step 8; nothing if what was looked at since step 2 has changed.
     async fn issue(
         &self,
-        client: &Client,
+        facts: &Facts,
         grant: Grant,
         (lifetime, spent): (i64, Spent),
     ) -> Result<Option<IssuedToken>> {
+        let client = &facts.client;
         let claims = Claims {
             iss: self.app.issuer.clone(),
             sub: owner_id(client).to_string(),
@@ -243,7 +243,7 @@ impl Exchange<'_> {
         let mut event = self.event(Some(client), ActivityKind::TokenIssued, Outcome::Ok);
         event.token_id = Some(claims.jti.clone());
         event.detail = Some(serde_json::json!({ "scope": claims.scope, "aud": claims.aud }));
-        event.only_at_generation = Some(claims.generation);
+        event.only_on = Some(facts.basis());
         let receipt = self.app.journal.submit(event)?;
         let access_token = self.app.keys.ring.signer.sign(&claims).map_err(Error::internal)?;
         Ok(match receipt.wait().await? {

@@ -28,8 +28,19 @@ pub struct Event {
     pub request_id: Option<String>,
     pub token_id: Option<String>,
     pub detail: Option<serde_json::Value>,
-    /// The event is refused unless the key is enabled, its owner active, and this still their generation.
-    pub only_at_generation: Option<i64>,
+    /// The event is refused unless the key is enabled, its owner active, and this still so.
+    pub only_on: Option<Basis>,
+}
+
+/// What a decision about a key rests on: as long as these three are the same, nothing that it looked at has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// The version of the key: its own properties, secrets and grants.
+    pub version: i32,
+    /// The generation of its owner.
+    pub owner_generation: i64,
+    /// The epoch of the policy: who may do what, and the settings.
+    pub epoch: i64,
 }
 
 /// Which events: all conditions hold together, a list means any of its values.
@@ -100,8 +111,8 @@ pub async fn record(db: &impl ConnectionTrait, ids: &Sequence, event: Event) -> 
     append(db, ids, &[event]).await.map(|_| ())
 }
 
-/// Writes events in one statement, in their order. Says for each whether it was written: one that demands a generation
-/// is not, when that has passed.
+/// Writes events in one statement, in their order. Says for each whether it was written: one whose
+/// basis has changed is not.
 pub async fn append(db: &impl ConnectionTrait, ids: &Sequence, events: &[Event]) -> Result<Vec<bool>> {
     let rows: Vec<Row<'_>> = events.iter().map(|event| Row::new(event, ids.next(event.at))).collect();
     let json = serde_json::to_string(&rows).map_err(Error::internal)?;
@@ -133,7 +144,9 @@ struct Row<'a> {
     request_id: Option<&'a str>,
     token_id: Option<&'a str>,
     detail: Option<String>,
+    version: Option<i32>,
     generation: Option<i64>,
+    epoch: Option<i64>,
 }
 
 impl<'a> Row<'a> {
@@ -156,7 +169,9 @@ impl<'a> Row<'a> {
             request_id: event.request_id.as_deref(),
             token_id: event.token_id.as_deref(),
             detail: event.detail.as_ref().map(ToString::to_string),
-            generation: event.only_at_generation,
+            version: event.only_on.map(|basis| basis.version),
+            generation: event.only_on.map(|basis| basis.owner_generation),
+            epoch: event.only_on.map(|basis| basis.epoch),
         }
     }
 }
@@ -170,10 +185,12 @@ SELECT unhex(j.value ->> 'id'), j.value ->> 'at', j.value ->> 'kind', j.value ->
        j.value ->> 'ip', j.value ->> 'user_agent', j.value ->> 'request_id', j.value ->> 'token_id', 1,
        j.value ->> 'detail'
 FROM json_each(?1) j
-LEFT JOIN api_keys k ON k.id = unhex(j.value ->> 'key_id') AND j.value ->> 'generation' IS NOT NULL
+LEFT JOIN api_keys k ON k.id = unhex(j.value ->> 'key_id') AND j.value ->> 'version' IS NOT NULL
 LEFT JOIN accounts o ON o.id = k.owner_id
-WHERE j.value ->> 'generation' IS NULL
-   OR (k.state = 'ENABLED' AND o.active AND k.generation + o.generation = j.value ->> 'generation')
+LEFT JOIN policy p ON p.epoch = j.value ->> 'epoch'
+WHERE j.value ->> 'version' IS NULL
+   OR (k.state = 'ENABLED' AND o.active AND p.id IS NOT NULL
+       AND k.version = j.value ->> 'version' AND o.generation = j.value ->> 'generation')
 RETURNING id";
 
 const APPEND_POSTGRES: &str = "
@@ -184,9 +201,11 @@ SELECT j.id, j.at, j.kind, j.outcome, j.actor_kind, j.actor_id, j.key_id, j.owne
 FROM json_to_recordset($1::json) AS j (
     id uuid, at bigint, kind smallint, outcome smallint, actor_kind smallint, actor_id uuid, key_id uuid,
     owner_id uuid, target_kind smallint, target_id uuid, ip text, user_agent text, request_id text, token_id text,
-    detail text, generation bigint)
-LEFT JOIN api_keys k ON k.id = j.key_id AND j.generation IS NOT NULL
+    detail text, version integer, generation bigint, epoch bigint)
+LEFT JOIN api_keys k ON k.id = j.key_id AND j.version IS NOT NULL
 LEFT JOIN accounts o ON o.id = k.owner_id
-WHERE j.generation IS NULL
-   OR (k.state = 'ENABLED' AND o.active AND k.generation + o.generation = j.generation)
+LEFT JOIN policy p ON p.epoch = j.epoch
+WHERE j.version IS NULL
+   OR (k.state = 'ENABLED' AND o.active AND p.id IS NOT NULL
+       AND k.version = j.version AND o.generation = j.generation)
 RETURNING id";

@@ -1,8 +1,8 @@
 //! Connections: many that read, one that changes, one for the journal; and whose turn it is to write.
 
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sea_orm::{
@@ -27,6 +27,8 @@ const DIRECTORY_LOCK: i64 = SCHEMA_LOCK + 1;
 #[derive(Debug)]
 pub struct Database {
     readers: DatabaseConnection,
+    /// The same connections; what is read through this is not counted.
+    uncounted: DatabaseConnection,
     writer: Arc<Line>,
     journal: Arc<Line>,
     /// SQLite lets one connection write at a time: the journal and changes take turns here, in the order they came,
@@ -43,9 +45,11 @@ impl Database {
             DatabaseUrl::Sqlite(path) => {
                 // The writer comes first: it makes the file, and readers cannot.
                 let writer = Line::open(sqlite(path, 1, false)).await?;
+                let readers = sea_orm::Database::connect(sqlite(path, READERS, true)).await?;
                 Ok(Self {
                     journal: Line::open(sqlite(path, 1, false)).await?,
-                    readers: counted(sea_orm::Database::connect(sqlite(path, READERS, true)).await?, &reads),
+                    uncounted: readers.clone(),
+                    readers: counted(readers, &reads),
                     writer,
                     turns: Some(Arc::default()),
                     reads,
@@ -53,12 +57,11 @@ impl Database {
             }
             DatabaseUrl::Postgres(address) => {
                 // Whoever reads what it has just changed must not wait for others that wait to change something.
+                let readers = sea_orm::Database::connect(postgres(address, POSTGRES_READERS)).await?;
                 Ok(Self {
                     journal: Line::open(postgres(address, 1)).await?,
-                    readers: counted(
-                        sea_orm::Database::connect(postgres(address, POSTGRES_READERS)).await?,
-                        &reads,
-                    ),
+                    uncounted: readers.clone(),
+                    readers: counted(readers, &reads),
                     writer: Line::open(postgres(address, POSTGRES_WRITERS)).await?,
                     turns: None,
                     reads,
@@ -70,6 +73,11 @@ impl Database {
     /// For reading outside a transaction.
     pub fn reader(&self) -> &DatabaseConnection {
         &self.readers
+    }
+
+    /// For reading that no request asks for.
+    pub fn background(&self) -> &DatabaseConnection {
+        &self.uncounted
     }
 
     /// Opens a transaction that changes something.
@@ -108,7 +116,12 @@ impl Database {
             }
             None => None,
         };
-        Ok(Tx { inner: Some(line.begin().await?), line: Arc::clone(line), turn })
+        Ok(Tx {
+            inner: Some(line.begin().await?),
+            line: Arc::clone(line),
+            turn,
+            then: std::sync::Mutex::default(),
+        })
     }
 
     /// How many statements were sent outside transactions so far.
@@ -172,19 +185,35 @@ impl Line {
 }
 
 /// A transaction that changes something; dropped without a commit, it changes nothing.
-#[derive(Debug)]
 pub struct Tx {
     /// Taken by the commit or the drop.
     inner: Option<DatabaseTransaction>,
     line: Arc<Line>,
     turn: Option<OwnedMutexGuard<()>>,
+    then: std::sync::Mutex<Vec<Work>>,
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx").field("inner", &self.inner).finish_non_exhaustive()
+    }
 }
 
 impl Tx {
+    /// What to do as soon as the transaction is committed, before anybody hears of it.
+    pub fn after_commit(&self, work: impl FnOnce() + Send + 'static) {
+        self.then.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(work));
+    }
+
+    /// A commit that fails may have been one: what depends on it is done either way.
     pub async fn commit(mut self) -> Result<()> {
         let Some(inner) = self.inner.take() else { return Ok(()) };
         let result = inner.commit().await;
         self.line.ended(&result, self.turn.is_some());
+        let then = std::mem::take(&mut *self.then.lock().unwrap_or_else(PoisonError::into_inner));
+        then.into_iter().for_each(|work| work());
         Ok(result?)
     }
 }

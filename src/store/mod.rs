@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod activity;
+pub mod changes;
 pub mod credentials;
 mod database;
 pub mod groups;

@@ -5,7 +5,6 @@ use entity::key_selection::{self, Column};
 use entity::{GlobalId, KeyId, SelectionId, Timestamp, api_key};
 use sea_orm::{ColumnTrait as _, ConnectionTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::keys::KeyFilter;
 use super::rows;
@@ -63,7 +62,7 @@ pub async fn keep(
             verb: purpose.verb,
             actor_kind: purpose.actor.kind,
             actor_id: purpose.actor.uuid,
-            key_ids: keys.iter().flat_map(|key| *key.0.as_bytes()).collect(),
+            key_ids: KeyId::pack(keys),
             created_at: now,
         })
         .collect();
@@ -98,8 +97,7 @@ pub async fn take(
         .await?;
     let Some(portion) = found else { return Ok(None) };
     rows::remove::<key_selection::Entity>().filter(Column::Id.eq(id)).exec(db).await?;
-    let keys: Vec<KeyId> =
-        portion.key_ids.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).map(KeyId).collect();
+    let keys = KeyId::unpack(&portion.key_ids);
     let after = u64::try_from(portion.remaining).unwrap_or(0).saturating_sub(keys.len() as u64);
     Ok(Some((keys, portion.next_id.map(|next| Rest { keys: after, next }))))
 }

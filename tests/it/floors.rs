@@ -27,6 +27,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("journal", &["entropy", "error", "store"]),
     ("usage", &["error", "store"]),
     ("passwords", &["crypto", "entropy", "error"]),
+    ("registry", &["clock", "error", "store"]),
     (
         "app",
         &[
@@ -40,6 +41,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "journal",
             "limits",
             "passwords",
+            "registry",
             "store",
             "usage",
         ],
@@ -50,8 +52,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "actions",
         &[
-            "access", "app", "context", "crypto", "entropy", "error", "giving", "journal", "limits", "store",
-            "values",
+            "access", "app", "context", "crypto", "entropy", "error", "giving", "journal", "limits",
+            "registry", "store", "values",
         ],
     ),
     // 4: how requests arrive. `http` knows of `graphql` what its module shows: the schema, an operation, the codes.

@@ -44,7 +44,7 @@ impl Server {
         for role in roles {
             give_role(&*tx, UserId(id.0), role).await;
         }
-        tx.commit().await.unwrap();
+        self.commit(tx).await;
         Account { id, public_id: UserId(id.0).to_string(), name: email.to_owned() }
     }
 
@@ -59,7 +59,7 @@ impl Server {
             built_in: Set(false),
         };
         entity::service_account::Entity::insert(row).exec_without_returning(&*tx).await.unwrap();
-        tx.commit().await.unwrap();
+        self.commit(tx).await;
         Account { id, public_id: ServiceAccountId(id.0).to_string(), name: name.to_owned() }
     }
 
@@ -68,13 +68,13 @@ impl Server {
         let tx = self.app.db.begin().await.unwrap();
         let role = role_id(&*tx, role).await;
         entity::user_role::Entity::delete_by_id((UserId(user.id.0), role)).exec(&*tx).await.unwrap();
-        tx.commit().await.unwrap();
+        self.commit(tx).await;
     }
 
     pub async fn give_role(&self, user: &Account, role: &str) {
         let tx = self.app.db.begin().await.unwrap();
         give_role(&*tx, UserId(user.id.0), role).await;
-        tx.commit().await.unwrap();
+        self.commit(tx).await;
     }
 
     /// Deactivates an account, as its owner's keys see it: inactive, with a new generation.
@@ -91,7 +91,7 @@ impl Server {
             .exec(&*tx)
             .await
             .unwrap();
-        tx.commit().await.unwrap();
+        self.commit(tx).await;
     }
 
     /// An API of somebody else's with one scope of each name; scopes whose name ends in `:write` are of kind WRITE.
@@ -125,7 +125,7 @@ impl Server {
             };
             entity::scope::Entity::insert(row).exec_without_returning(&*tx).await.unwrap();
         }
-        tx.commit().await.unwrap();
+        self.commit(tx).await;
     }
 
     /// A key made by the operator, who may give anything.
@@ -175,6 +175,14 @@ impl Server {
         }
     }
 
+    /// Commits rows that were arranged past the actions, and lets the server's memory know, as actions do.
+    pub async fn commit(&self, tx: latchkey::store::Tx) {
+        use latchkey::store::changes::{Changed, note};
+        note(&*tx, &Changed::Everything).await.unwrap();
+        tx.commit().await.unwrap();
+        self.app.registry.forget(&Changed::Everything);
+    }
+
     /// The caller that may do anything, without a request.
     pub fn operator(&self) -> latchkey::context::Context {
         use latchkey::access::Caller;
@@ -198,7 +206,7 @@ impl Server {
         };
         let tx = self.app.db.begin().await.unwrap();
         entity::account::Entity::insert(row).exec_without_returning(&*tx).await.unwrap();
-        tx.commit().await.unwrap();
+        self.commit(tx).await;
         id
     }
 

@@ -165,7 +165,7 @@ impl Server {
     pub async fn run_sql(&self, sql: &str) {
         let tx = self.app.db.begin().await.unwrap();
         tx.execute_unprepared(sql).await.unwrap();
-        tx.commit().await.unwrap();
+        self.commit(tx).await;
     }
 
     async fn strings(&self, sql: String) -> Vec<String> {

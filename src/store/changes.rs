@@ -1,0 +1,106 @@
+//! What changed, numbered in the order of commits: how every server on the database learns of it.
+
+use entity::activity::{ActivityFamily, ActivityKind};
+use entity::change::{self, Column};
+use entity::{KeyId, ObjectKind, policy};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DbBackend, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
+
+use super::activity::Event;
+use super::rows;
+use crate::error::{Error, Result};
+
+/// A server that has missed more changes than this reads everything anew.
+const KEPT: i64 = 10_000;
+/// At most so many changes are read at once.
+const SOME: u64 = 1_000;
+/// No token is written to the log while a change is being committed: writers of tokens share this lock, changes have it
+/// alone. Any number that other users of a PostgreSQL server are unlikely to lock.
+const FENCE: i64 = 0x6c61_7463_686b_657b;
+
+/// What a change concerns, of that which servers keep in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    Nothing,
+    Keys(Vec<KeyId>),
+    /// Who may do what, or the settings: it may concern any key.
+    Everything,
+}
+
+impl Changed {
+    /// What a change that is logged as this concerns.
+    pub fn of(events: &[Event]) -> Self {
+        let mut keys = Vec::new();
+        for event in events.iter().filter(|event| event.kind.family() == ActivityFamily::Change) {
+            match (event.kind, event.target) {
+                // What is new has no keys yet, and passwords and names are not kept in memory.
+                (
+                    ActivityKind::UserCreated
+                    | ActivityKind::PasswordChanged
+                    | ActivityKind::ServiceAccountCreated
+                    | ActivityKind::ServiceAccountUpdated,
+                    _,
+                ) => {}
+                (_, Some(target)) if target.kind == ObjectKind::ApiKey => keys.push(KeyId(target.uuid)),
+                _ => return Self::Everything,
+            }
+        }
+        if keys.is_empty() { Self::Nothing } else { Self::Keys(keys) }
+    }
+}
+
+/// Notes a change as the last step of the transaction that makes it. From here to its commit no token is written.
+pub async fn note(db: &impl ConnectionTrait, changed: &Changed) -> Result<()> {
+    let (key_ids, raise) = match changed {
+        Changed::Nothing => return Ok(()),
+        Changed::Keys(keys) => (Some(KeyId::pack(keys)), 0),
+        Changed::Everything => (None, 1),
+    };
+    if db.get_database_backend() == DbBackend::Postgres {
+        db.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({FENCE})")).await?;
+    }
+    rows::change_shared::<policy::Entity>()
+        .col_expr(policy::Column::Epoch, Expr::col(policy::Column::Epoch).add(raise))
+        .col_expr(policy::Column::LastChange, Expr::col(policy::Column::LastChange).add(1))
+        .exec(db)
+        .await?;
+    let seq = position(db).await?.last_change;
+    rows::add(db, change::Model { seq, key_ids }).await?;
+    rows::remove::<change::Entity>().filter(Column::Seq.lt(seq - KEPT)).exec(db).await?;
+    Ok(())
+}
+
+/// Waits for changes that are being committed, and keeps others waiting until this transaction has ended.
+pub async fn hold_off(db: &impl ConnectionTrait) -> Result<()> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        db.execute_unprepared(&format!("SELECT pg_advisory_xact_lock_shared({FENCE})")).await?;
+    }
+    Ok(())
+}
+
+/// How far things have come.
+pub async fn position(db: &impl ConnectionTrait) -> Result<policy::Model> {
+    let position = rows::shared::<policy::Entity>().one(db).await?;
+    position.ok_or_else(|| Error::internal("the row of the policy is missing"))
+}
+
+/// What changed after the change of this number, and the number of the last one.
+pub async fn since(db: &impl ConnectionTrait, seen: i64) -> Result<(Vec<Changed>, i64)> {
+    let found = rows::shared::<change::Entity>()
+        .filter(Column::Seq.gt(seen))
+        .order_by_asc(Column::Seq)
+        .limit(SOME)
+        .all(db)
+        .await?;
+    let last = found.last().map_or(seen, |change| change.seq);
+    if found.first().is_some_and(|first| first.seq != seen + 1) {
+        return Ok((vec![Changed::Everything], last));
+    }
+    let changed = found.into_iter().map(|change| match change.key_ids {
+        Some(keys) => Changed::Keys(KeyId::unpack(&keys)),
+        None => Changed::Everything,
+    });
+    Ok((changed.collect(), last))
+}
