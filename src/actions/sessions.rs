@@ -122,7 +122,7 @@ pub async fn with_password(
     if !settings::load(app.db.reader()).await?.password_api_access {
         let off = (ActivityKind::SignInRefused, Outcome::PasswordAccessOff);
         // A flood from one network does not fill the log.
-        if origin.ip.is_none_or(|ip| app.limits.failure(ip)) {
+        if origin.ip.is_none_or(|ip| app.limits.unwanted_password(ip)) {
             app.journal.record(event(origin, app.clock.now(), off, None)).await?;
         }
         return Err(SignInError::PasswordsOff);
