@@ -9,11 +9,12 @@ use crate::context::{Context, Origin, person};
 use crate::crypto::digest::sha256_hex;
 use crate::crypto::secret::session_token;
 use crate::error::{Error, Result, UserError};
+use crate::passwords::{judge, known_of};
 use crate::store::accounts::UserRow;
 use crate::store::activity::Event;
 use crate::store::{accounts, activity, sessions, settings};
 
-pub use crate::crypto::password::Password;
+pub use crate::crypto::password::{Password, WantedPassword};
 pub use crate::crypto::secret::SessionToken;
 
 /// The longest life of a sign-in, in seconds.
@@ -185,7 +186,7 @@ pub async fn sign_out_everywhere(cx: &Context) -> Result<u64> {
 }
 
 /// Changes the viewer's own password, who must know the old one. Other sign-ins end.
-pub async fn change_password(cx: &Context, current: Password, new: Password) -> Result<()> {
+pub async fn change_password(cx: &Context, current: Password, new: WantedPassword) -> Result<()> {
     cx.may(Action::EditSelf)?;
     let Some((id, session)) = who(cx) else {
         return Err(UserError::invalid("currentPassword", "A service account has no password.").into());
@@ -193,6 +194,7 @@ pub async fn change_password(cx: &Context, current: Password, new: Password) -> 
     let (_, user) = accounts::user_by_id(cx.app.db.reader(), id)
         .await?
         .ok_or_else(|| Error::internal("a caller that is no user"))?;
+    let new = judge("newPassword", new, &known_of(&user))?;
     let wrong = || Error::from(UserError::invalid("currentPassword", "This is not your password."));
     if !cx.origin.ip.is_none_or(|ip| cx.app.limits.sign_in(&user.email, ip)) {
         let message = "Too many attempts: wait a minute.";

@@ -12,13 +12,14 @@ use crate::app::App;
 use crate::context::Context;
 use crate::error::{Error, Result, UserError, UserErrorCode};
 use crate::giving::{administrators_remain, difference, existing_roles, may_become, may_give};
+use crate::passwords::{judge, known_of};
 use crate::store::accounts::{Owner, UserRow};
 use crate::store::keys::Key;
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, accounts, groups, keys, ownership, roles, sessions};
 use crate::values::{Name, email};
 
-pub use crate::crypto::password::Password;
+pub use crate::crypto::password::WantedPassword;
 pub use crate::store::accounts::UserFilter;
 
 /// What a user is made from.
@@ -27,7 +28,7 @@ pub struct NewUser {
     pub email: String,
     pub handle: Option<String>,
     pub display_name: String,
-    pub password: Option<Password>,
+    pub password: Option<WantedPassword>,
     /// The role `member`, when left out.
     pub roles: Option<Vec<RoleId>>,
     pub groups: Vec<GroupId>,
@@ -39,7 +40,7 @@ pub struct UserChanges {
     pub email: Option<String>,
     pub handle: Option<Option<String>>,
     pub display_name: Option<Name>,
-    pub password: Option<Password>,
+    pub password: Option<WantedPassword>,
     pub roles: Option<Vec<RoleId>>,
     pub groups: Option<Vec<GroupId>>,
 }
@@ -80,7 +81,8 @@ pub async fn scopes_of(cx: &Context, of: &[AccountId]) -> Result<HashMap<Account
 /// Makes a user. What the user obtains, the caller must hold.
 pub async fn create(cx: &Context, new: NewUser) -> Result<UserRow> {
     cx.may(Action::EditUsers)?;
-    let hash = hashed(cx, new.password).await?;
+    let known = [&*new.email, new.handle.as_deref().unwrap_or_default(), &new.display_name];
+    let hash = hashed(cx, new.password, &known).await?;
     let tx = cx.begin_directory().await?;
     check_email(&tx, &new.email, None).await?;
     if let Some(handle) = &new.handle {
@@ -118,7 +120,7 @@ pub async fn create_administrator(
     cx: &Context,
     address: &str,
     name: Option<Name>,
-    password: Password,
+    password: WantedPassword,
 ) -> Result<UserId> {
     let email = email("email", address)?;
     let role = roles::find_by_name(cx.app.db.reader(), ADMIN_ROLE).await?;
@@ -135,10 +137,18 @@ pub async fn create_administrator(
 
 /// Changes a user. Roles and groups that are gained, and every way to become this user, ask the caller to hold what that
 /// yields.
-pub async fn update(cx: &Context, id: UserId, version: Option<i32>, changes: UserChanges) -> Result<UserRow> {
+pub async fn update(
+    cx: &Context,
+    id: UserId,
+    version: Option<i32>,
+    mut changes: UserChanges,
+) -> Result<UserRow> {
     cx.may(Action::EditUsers)?;
     let new_password = changes.password.is_some();
-    let hash = hashed(cx, changes.password).await?;
+    let hash = match changes.password.take() {
+        Some(password) => new_hash(cx, id, password, &changes).await?,
+        None => None,
+    };
     let tx = cx.begin_directory().await?;
     let (mut account, before) = existing(&tx, id).await?;
     if version.is_some_and(|version| version != account.version) {
@@ -226,12 +236,33 @@ pub async fn has_administrator(app: &App) -> Result<bool> {
     accounts::has_active_administrator(app.db.reader()).await
 }
 
-/// The hash of a password, made before a transaction opens.
-async fn hashed(cx: &Context, password: Option<Password>) -> Result<Option<SecretHash>> {
+/// The hash of a password, made before a transaction opens, if it is hard to guess for whoever knows these texts.
+async fn hashed(
+    cx: &Context,
+    password: Option<WantedPassword>,
+    known: &[&str],
+) -> Result<Option<SecretHash>> {
     match password {
-        Some(password) => cx.app.passwords.hash(password).await.map(Some),
+        Some(wanted) => cx.app.passwords.hash(judge("password", wanted, known)?).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// The hash of a new password, which must be hard to guess for whoever knows the user as they were or will be.
+async fn new_hash(
+    cx: &Context,
+    id: UserId,
+    wanted: WantedPassword,
+    changes: &UserChanges,
+) -> Result<Option<SecretHash>> {
+    let Some((_, before)) = accounts::user_by_id(cx.app.db.reader(), id).await? else {
+        return Err(UserError::not_found("id", id.into()).into());
+    };
+    let mut known = known_of(&before).to_vec();
+    known.extend(changes.email.as_deref());
+    known.extend(changes.handle.iter().flatten().map(String::as_str));
+    known.extend(changes.display_name.as_ref().map(Name::as_str));
+    hashed(cx, Some(wanted), &known).await
 }
 
 async fn regroup(

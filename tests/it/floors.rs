@@ -50,7 +50,17 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "actions",
         &[
-            "access", "app", "context", "crypto", "entropy", "error", "giving", "journal", "limits", "store",
+            "access",
+            "app",
+            "context",
+            "crypto",
+            "entropy",
+            "error",
+            "giving",
+            "journal",
+            "limits",
+            "passwords",
+            "store",
             "values",
         ],
     ),
