@@ -113,6 +113,11 @@ async fn check_password(
     }
 }
 
+/// Whether the settings let people send their password with each request.
+pub async fn passwords_accepted(app: &App) -> Result<bool> {
+    Ok(settings::load(app.db.reader()).await?.password_api_access)
+}
+
 /// Recognises a user who sends the password with each request, if the settings allow that.
 pub async fn with_password(
     app: &App,
@@ -120,7 +125,7 @@ pub async fn with_password(
     email: &str,
     password: Password,
 ) -> Result<Caller, SignInError> {
-    if !settings::load(app.db.reader()).await?.password_api_access {
+    if !passwords_accepted(app).await? {
         let off = (ActivityKind::SignInRefused, Outcome::PasswordAccessOff);
         // A flood from one network does not fill the log.
         if origin.ip.is_none_or(|ip| app.limits.unwanted_password(ip)) {
