@@ -2,7 +2,7 @@
 //! differs.
 
 use entity::account::AccountKind;
-use entity::{AccountId, RoleId, role};
+use entity::{AccountId, GlobalId, RoleId, role, scope};
 use serde_json::{Map, Value};
 
 use crate::access::{Caller, Scopes};
@@ -30,11 +30,28 @@ pub(crate) async fn scopes_of_roles(tx: &Tx, of: &[RoleId]) -> Result<Scopes> {
 
 /// The roles with these ids, if all are there.
 pub(crate) async fn existing_roles(tx: &Tx, wanted: &[RoleId]) -> Result<Vec<role::Model>> {
-    let found = roles::find_many(&**tx, wanted).await?;
-    match wanted.iter().find(|id| !found.iter().any(|role| role.id == **id)) {
+    Ok(all_there("roleIds", wanted, roles::find_many(&**tx, wanted).await?, |role| role.id)?)
+}
+
+/// What was found of the objects with these ids, if that is all of them.
+pub(crate) fn all_there<Id: Copy + PartialEq + Into<GlobalId>, Row>(
+    field: &'static str,
+    wanted: &[Id],
+    found: Vec<Row>,
+    id: impl Fn(&Row) -> Id,
+) -> Result<Vec<Row>, UserError> {
+    match wanted.iter().find(|wanted| !found.iter().any(|row| id(row) == **wanted)) {
+        Some(missing) => Err(UserError::unknown(field, *missing)),
+        None => Ok(found),
+    }
+}
+
+/// What was found of the scopes with these names, if that is all of them.
+pub(crate) fn all_named(wanted: &[String], found: Vec<scope::Model>) -> Result<Vec<scope::Model>, UserError> {
+    match wanted.iter().find(|name| !found.iter().any(|scope| scope.name == **name)) {
         Some(missing) => {
-            let message = format!("There is no role {missing}.");
-            Err(UserError::new(UserErrorCode::NotFound, "roleIds", message).into())
+            let message = format!("There is no scope `{}`.", missing.escape_debug());
+            Err(UserError::new(UserErrorCode::NotFound, "scopes", message))
         }
         None => Ok(found),
     }

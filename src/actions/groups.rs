@@ -8,7 +8,7 @@ use entity::{AccountId, GroupId, RoleId, UserId, group, role};
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{administrators_remain, difference, existing_roles, may_give};
+use crate::giving::{administrators_remain, all_there, difference, existing_roles, may_give};
 use crate::store::accounts::Owner;
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, accounts, groups};
@@ -168,17 +168,9 @@ async fn existing(tx: &Tx, id: GroupId) -> Result<group::Model> {
 
 async fn existing_users(tx: &Tx, field: &'static str, wanted: &[UserId]) -> Result<()> {
     let ids: Vec<AccountId> = wanted.iter().map(|id| (*id).into()).collect();
-    let found = accounts::behind_rows(&**tx, &ids).await?;
-    match wanted
-        .iter()
-        .find(|id| !found.iter().any(|owner| matches!(owner, Owner::User(_, user) if user.id == **id)))
-    {
-        Some(missing) => {
-            let message = format!("There is no user {missing}.");
-            Err(UserError::new(UserErrorCode::NotFound, field, message).into())
-        }
-        None => Ok(()),
-    }
+    let owners = accounts::behind_rows(&**tx, &ids).await?.into_iter();
+    all_there(field, wanted, owners.filter_map(Owner::into_user).collect(), |(_, user)| user.id)?;
+    Ok(())
 }
 
 async fn check_name(tx: &Tx, name: &str, own: Option<GroupId>) -> Result<()> {

@@ -8,7 +8,7 @@ use entity::{GlobalId, RoleId, ScopeId, role, scope};
 use crate::access::{Action, Scopes};
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{difference, must_hold, scopes_of_roles};
+use crate::giving::{all_named, difference, must_hold, scopes_of_roles};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, roles, scopes};
 use crate::values::Name;
@@ -156,14 +156,7 @@ async fn check_name(tx: &Tx, name: &str, own: Option<RoleId>) -> Result<()> {
 }
 
 async fn existing_scopes(tx: &Tx, wanted: &[String]) -> Result<Vec<scope::Model>> {
-    let found = scopes::find_by_names(&**tx, wanted).await?;
-    match wanted.iter().find(|name| !found.iter().any(|scope| scope.name == **name)) {
-        Some(missing) => {
-            let message = format!("There is no scope `{}`.", missing.escape_debug());
-            Err(UserError::new(UserErrorCode::NotFound, "scopes", message).into())
-        }
-        None => Ok(found),
-    }
+    Ok(all_named(wanted, scopes::find_by_names(&**tx, wanted).await?)?)
 }
 
 fn names(scopes: &[scope::Model]) -> Scopes {

@@ -11,7 +11,7 @@ use crate::access::builtin::{ADMIN_ROLE, MEMBER_ROLE};
 use crate::app::App;
 use crate::context::Context;
 use crate::error::{Error, Result, UserError, UserErrorCode};
-use crate::giving::{administrators_remain, difference, existing_roles, may_become, may_give};
+use crate::giving::{administrators_remain, all_there, difference, existing_roles, may_become, may_give};
 use crate::passwords::{judge, known_of};
 use crate::store::accounts::{Owner, UserRow};
 use crate::store::keys::Key;
@@ -306,11 +306,7 @@ async fn existing(tx: &Tx, id: UserId) -> Result<UserRow> {
 
 /// Groups to join are there, and the caller may give what their roles grant.
 async fn existing_groups(cx: &Context, tx: &Tx, wanted: &[GroupId]) -> Result<()> {
-    let found = groups::find_many(&**tx, wanted).await?;
-    if let Some(missing) = wanted.iter().find(|id| !found.iter().any(|group| group.id == **id)) {
-        let message = format!("There is no group {missing}.");
-        return Err(UserError::new(UserErrorCode::NotFound, "groupIds", message).into());
-    }
+    all_there("groupIds", wanted, groups::find_many(&**tx, wanted).await?, |group| group.id)?;
     let carried: Vec<role::Model> = groups::roles_of(&**tx, wanted).await?.into_values().flatten().collect();
     may_give(cx, tx, &carried, "groupIds").await
 }
