@@ -3,7 +3,7 @@
 use entity::activity::{ActivityKind, Outcome};
 use entity::{SessionId, Timestamp, UserId, session};
 
-use crate::access::{Action, Caller};
+use crate::access::{Action, Caller, Person};
 use crate::app::App;
 use crate::context::{Context, Origin, person};
 use crate::crypto::digest::sha256_hex;
@@ -177,10 +177,14 @@ pub async fn list(cx: &Context) -> Result<Vec<(session::Model, bool)>> {
     Ok(sessions.into_iter().map(|session| (session.clone(), Some(session.id) == current)).collect())
 }
 
-/// Ends all sign-ins of the viewer, this one too. Says how many there were.
+/// Ends all sign-ins of the viewer, this one too. Says how many there were. A key is weaker than its owner and cannot put
+/// them out; a new password, which ends sign-ins too, asks whoever comes with a key for the old one.
 pub async fn sign_out_everywhere(cx: &Context) -> Result<u64> {
     cx.may(Action::EditSelf)?;
-    let Some((user, _)) = who(cx) else { return Ok(0) };
+    let Caller::Person(Person { user, .. }) = cx.caller else {
+        let message = "An API key cannot end sign-ins: sign in as the person, or change the password.";
+        return Err(UserError { field: Vec::new(), ..UserError::invalid("", message) }.into());
+    };
     let tx = cx.begin().await?;
     let ended = sessions::end_all(&*tx, user, None).await?;
     let out = event(&cx.origin, cx.now, (ActivityKind::SignedOut, Outcome::Ok), Some(user));

@@ -103,7 +103,7 @@ impl SignInMutations {
         Ok(Some(ChangePasswordPayload { changed: done.is_some(), user_errors }))
     }
 
-    /// Ends all of the viewer's sign-ins, the one that asks too.
+    /// Ends all of the viewer's sign-ins, the one that asks too. An API key cannot: only who signed in can.
     async fn sign_out_everywhere(
         &self,
         ctx: &Context<'_>,
