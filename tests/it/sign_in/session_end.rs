@@ -155,7 +155,7 @@ async fn a_user_who_is_stopped_is_signed_out_for_good() {
     let browser = server.browser(ADA).await;
     boss.caller.done(DEACTIVATE_USER, json!({ "id": ada.public_id })).await;
     assert!(!browser.is_in().await);
-    assert_eq!(server.enter(ADA, super::PASSWORD).await.status.as_u16(), 401);
+    assert_eq!(server.enter(ADA, PASSWORD).await.status.as_u16(), 401);
     boss.caller.done(REACTIVATE_USER, json!({ "id": ada.public_id })).await;
     assert!(!browser.is_in().await, "the sign-in came back");
     assert!(server.browser(ADA).await.is_in().await);
@@ -176,11 +176,11 @@ async fn a_password_that_an_administrator_sets_signs_its_owner_out() {
     let input = json!({ "id": ada.public_id, "password": OTHER });
     assert_eq!(boss.change(UPDATE_USER, input).await["userErrors"], json!([]));
     assert!(!browser.is_in().await && eve.is_in().await && boss.is_in().await);
-    assert_eq!(server.enter(ADA, super::PASSWORD).await.status.as_u16(), 401);
+    assert_eq!(server.enter(ADA, PASSWORD).await.status.as_u16(), 401);
     assert!(server.browser_of(&server.enter(ADA, OTHER).await).is_in().await);
     let row = server.sign_in_log().await.into_iter().find(|row| row.kind == ActivityKind::PasswordChanged);
     assert_eq!(row.unwrap().target_id, Some(ada.id.0));
     let all = format!("{:?}", server.log().await);
-    super::assert_unsaid(&all, &[OTHER, super::PASSWORD, "argon2"]);
+    super::assert_unsaid(&all, &[OTHER, PASSWORD, "argon2"]);
     server.stop().await;
 }
