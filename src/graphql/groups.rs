@@ -6,7 +6,7 @@ use entity::{RoleId, UserId, group};
 use super::context;
 use super::error::field_error;
 use super::loaders::{RolesOfGroup, load};
-use super::page::{GroupConnection, PageArguments, UserConnection, page_cost, wants_count};
+use super::page::{GroupConnection, PageArguments, UserConnection, counted, page_cost};
 use super::payloads::{DeletePayload, payload_type};
 use super::roles::Role;
 use super::scalars::{given, parse_id, parse_ids};
@@ -175,11 +175,7 @@ impl GroupQueries {
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let search = filter.unwrap_or_default().search;
         let page = actions::groups::list(cx, search.as_deref(), &request).await.map_err(field_error)?;
-        let count = if wants_count(ctx) {
-            Some(actions::groups::count(cx, search.as_deref()).await.map_err(field_error)?)
-        } else {
-            None
-        };
+        let count = counted(ctx, actions::groups::count(cx, search.as_deref())).await?;
         Ok(Some(GroupConnection::new(page, |row| Group(row.into_row()), count).map_err(field_error)?))
     }
 }

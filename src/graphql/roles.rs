@@ -6,7 +6,7 @@ use entity::role;
 use super::context;
 use super::error::field_error;
 use super::loaders::{ScopesOfRole, load};
-use super::page::{PageArguments, RoleConnection, page_cost, wants_count};
+use super::page::{PageArguments, RoleConnection, counted, page_cost};
 use super::payloads::{DeletePayload, payload_type};
 use super::scalars::{given, parse_id};
 use super::scopes::Scope;
@@ -90,11 +90,7 @@ impl RoleQueries {
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let search = filter.unwrap_or_default().search;
         let page = actions::roles::list(cx, search.as_deref(), &request).await.map_err(field_error)?;
-        let count = if wants_count(ctx) {
-            Some(actions::roles::count(cx, search.as_deref()).await.map_err(field_error)?)
-        } else {
-            None
-        };
+        let count = counted(ctx, actions::roles::count(cx, search.as_deref())).await?;
         Ok(Some(RoleConnection::new(page, |row| Role(row.into_row()), count).map_err(field_error)?))
     }
 }

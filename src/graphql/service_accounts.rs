@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use super::accounts::ServiceAccount;
 use super::context;
 use super::error::field_error;
-use super::page::{PageArguments, ServiceAccountConnection, page_cost, wants_count};
+use super::page::{PageArguments, ServiceAccountConnection, counted, page_cost};
 use super::payloads::{DeletePayload, payload_type};
 use super::scalars::{given, parse_id};
 use crate::actions::service_accounts as actions;
@@ -89,11 +89,7 @@ impl ServiceAccountQueries {
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let search = filter.unwrap_or_default().search;
         let page = actions::list(cx, search.as_deref(), &request).await.map_err(field_error)?;
-        let count = if wants_count(ctx) {
-            Some(actions::count(cx, search.as_deref()).await.map_err(field_error)?)
-        } else {
-            None
-        };
+        let count = counted(ctx, actions::count(cx, search.as_deref())).await?;
         Ok(Some(ServiceAccountConnection::new(page, ServiceAccount::from, count).map_err(field_error)?))
     }
 }

@@ -8,7 +8,7 @@ use super::accounts::User;
 use super::context;
 use super::error::{UserError, field_error, payload};
 use super::keys::ApiKey;
-use super::page::{PageArguments, UserConnection, page_cost, wants_count};
+use super::page::{PageArguments, UserConnection, counted, page_cost};
 use super::scalars::{given, parse_id, parse_ids};
 use crate::actions::accounts::UserRow;
 use crate::actions::keys::Key;
@@ -50,8 +50,7 @@ pub(super) async fn list(
     let cx = context(ctx)?;
     let request = page.parse().map_err(field_error)?;
     let page = actions::list(cx, filter, &request).await.map_err(field_error)?;
-    let count =
-        if wants_count(ctx) { Some(actions::count(cx, filter).await.map_err(field_error)?) } else { None };
+    let count = counted(ctx, actions::count(cx, filter)).await?;
     UserConnection::new(page, User::from, count).map_err(field_error)
 }
 
