@@ -33,6 +33,19 @@ pub(crate) async fn existing_roles(tx: &Tx, wanted: &[RoleId]) -> Result<Vec<rol
     Ok(all_there("roleIds", wanted, roles::find_many(&**tx, wanted).await?, |role| role.id)?)
 }
 
+/// Refuses a change if somebody else was faster than the caller, who has read this version of the object.
+pub(crate) fn check_version(
+    read: Option<i32>,
+    now: i32,
+    what: &str,
+    id: impl Into<GlobalId>,
+) -> Result<(), UserError> {
+    match read {
+        Some(read) if read != now => Err(UserError::conflict(what, id)),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// What was found of the objects with these ids, if that is all of them.
 pub(crate) fn all_there<Id: Copy + PartialEq + Into<GlobalId>, Row>(
     field: &'static str,

@@ -8,7 +8,7 @@ use entity::{AccountId, GroupId, RoleId, UserId, group, role};
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{administrators_remain, all_there, difference, existing_roles, may_give};
+use crate::giving::{administrators_remain, all_there, check_version, difference, existing_roles, may_give};
 use crate::store::accounts::Owner;
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, accounts, groups};
@@ -100,9 +100,7 @@ pub async fn update(
     cx.may(Action::EditGroups)?;
     let tx = cx.begin_directory().await?;
     let before = existing(&tx, id).await?;
-    if version.is_some_and(|version| version != before.version) {
-        return Err(UserError::conflict("group", id).into());
-    }
+    check_version(version, before.version, "group", id)?;
     let told = snapshot(&tx, &before).await?;
     let administered = accounts::has_active_administrator(&*tx).await?;
     let mut after = before;

@@ -11,7 +11,9 @@ use crate::access::builtin::{ADMIN_ROLE, MEMBER_ROLE};
 use crate::app::App;
 use crate::context::Context;
 use crate::error::{Error, Result, UserError, UserErrorCode};
-use crate::giving::{administrators_remain, all_there, difference, existing_roles, may_become, may_give};
+use crate::giving::{
+    administrators_remain, all_there, check_version, difference, existing_roles, may_become, may_give,
+};
 use crate::passwords::{judge, known_of};
 use crate::store::accounts::{Owner, UserRow};
 use crate::store::keys::Key;
@@ -151,9 +153,7 @@ pub async fn update(
     };
     let tx = cx.begin_directory().await?;
     let (mut account, before) = existing(&tx, id).await?;
-    if version.is_some_and(|version| version != account.version) {
-        return Err(UserError::conflict("user", id).into());
-    }
+    check_version(version, account.version, "user", id)?;
     let told = snapshot(&tx, &before).await?;
     let mut after = before.clone();
     if let Some(email) = changes.email.filter(|email| *email != before.email) {
