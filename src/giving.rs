@@ -28,9 +28,18 @@ pub(crate) async fn scopes_of_roles(tx: &Tx, of: &[RoleId]) -> Result<Scopes> {
     Ok(scopes.into_values().flatten().map(|scope| scope.name).collect())
 }
 
-/// The roles with these ids, if all are there.
-pub(crate) async fn existing_roles(tx: &Tx, wanted: &[RoleId]) -> Result<Vec<role::Model>> {
-    Ok(all_there("roleIds", wanted, roles::find_many(&**tx, wanted).await?, |role| role.id)?)
+/// The roles wanted in the place of those had: all are there, and the caller may give those that are new.
+pub(crate) async fn roles_to_have(
+    cx: &Context,
+    tx: &Tx,
+    had: &[role::Model],
+    wanted: &[RoleId],
+) -> Result<Vec<RoleId>> {
+    let mut roles = all_there("roleIds", wanted, roles::find_many(&**tx, wanted).await?, |role| role.id)?;
+    let ids = roles.iter().map(|role| role.id).collect();
+    roles.retain(|role| !had.iter().any(|had| had.id == role.id));
+    may_give(cx, tx, &roles, "roleIds").await?;
+    Ok(ids)
 }
 
 /// Refuses a change if somebody else was faster than the caller, who has read this version of the object.

@@ -8,7 +8,7 @@ use entity::{AccountId, GroupId, RoleId, UserId, group, role};
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{administrators_remain, all_there, check_version, difference, existing_roles, may_give};
+use crate::giving::{administrators_remain, all_there, check_version, difference, may_give, roles_to_have};
 use crate::store::accounts::Owner;
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, accounts, groups};
@@ -67,9 +67,7 @@ pub async fn create(cx: &Context, new: NewGroup) -> Result<group::Model> {
     cx.may(Action::EditGroups)?;
     let tx = cx.begin_directory().await?;
     check_name(&tx, new.name.as_str(), None).await?;
-    let roles = existing_roles(&tx, &new.roles).await?;
-    may_give(cx, &tx, &roles, "roleIds").await?;
-    let roles = ids(&roles);
+    let roles = roles_to_have(cx, &tx, &[], &new.roles).await?;
     existing_users(&tx, "memberIds", &new.members).await?;
     let group = group::Model {
         id: GroupId(cx.id()),
@@ -112,7 +110,8 @@ pub async fn update(
         after.description = description;
     }
     if let Some(wanted) = &changes.roles {
-        set_roles(cx, &tx, id, wanted).await?;
+        let had = groups::roles_of(&*tx, &[id]).await?.remove(&id).unwrap_or_default();
+        groups::set_roles(&*tx, id, &roles_to_have(cx, &tx, &had, wanted).await?).await?;
     }
     existing_users(&tx, "addMemberIds", &changes.add_members).await?;
     if !changes.add_members.is_empty() {
@@ -151,14 +150,6 @@ pub async fn delete(cx: &Context, id: GroupId) -> Result<GroupId> {
     Ok(id)
 }
 
-async fn set_roles(cx: &Context, tx: &Tx, id: GroupId, wanted: &[RoleId]) -> Result<()> {
-    let roles = existing_roles(tx, wanted).await?;
-    let had = ids(&groups::roles_of(&**tx, &[id]).await?.remove(&id).unwrap_or_default());
-    let new: Vec<_> = roles.iter().filter(|role| !had.contains(&role.id)).cloned().collect();
-    may_give(cx, tx, &new, "roleIds").await?;
-    groups::set_roles(&**tx, id, &ids(&roles)).await
-}
-
 async fn existing(tx: &Tx, id: GroupId) -> Result<group::Model> {
     let found = groups::find_many(&**tx, &[id]).await?.pop();
     found.ok_or_else(|| UserError::not_found("id", id.into()).into())
@@ -179,10 +170,6 @@ async fn check_name(tx: &Tx, name: &str, own: Option<GroupId>) -> Result<()> {
         }
         Some(_) | None => Ok(()),
     }
-}
-
-fn ids(roles: &[role::Model]) -> Vec<RoleId> {
-    roles.iter().map(|role| role.id).collect()
 }
 
 fn names(users: &[UserId]) -> serde_json::Value {

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::context::Context;
 use crate::error::{Error, Result, UserError, UserErrorCode};
 use crate::giving::{
-    administrators_remain, all_there, check_version, difference, existing_roles, may_become, may_give,
+    administrators_remain, all_there, check_version, difference, may_become, may_give, roles_to_have,
 };
 use crate::passwords::{judge, known_of};
 use crate::store::accounts::{Owner, UserRow};
@@ -91,10 +91,10 @@ pub async fn create(cx: &Context, new: NewUser) -> Result<UserRow> {
         check_handle(&tx, handle, None).await?;
     }
     let wanted = match new.roles {
-        Some(wanted) => existing_roles(&tx, &wanted).await?,
-        None => roles::find_by_name(&*tx, MEMBER_ROLE).await?.into_iter().collect(),
+        Some(wanted) => wanted,
+        None => roles::find_by_name(&*tx, MEMBER_ROLE).await?.into_iter().map(|role| role.id).collect(),
     };
-    may_give(cx, &tx, &wanted, "roleIds").await?;
+    let wanted = roles_to_have(cx, &tx, &[], &wanted).await?;
     let joined = unique(&new.groups);
     existing_groups(cx, &tx, &joined).await?;
     let id = UserId(cx.id());
@@ -108,7 +108,7 @@ pub async fn create(cx: &Context, new: NewUser) -> Result<UserRow> {
         last_sign_in_at: None,
     };
     accounts::add_user(&*tx, account.clone(), user.clone()).await?;
-    roles::set_of_user(&*tx, id, &ids(&wanted)).await?;
+    roles::set_of_user(&*tx, id, &wanted).await?;
     groups::set_of_user(&*tx, id, &joined).await?;
     let event = cx.change(ActivityKind::UserCreated, id, account.id);
     let detail = serde_json::json!({ "after": snapshot(&tx, &user).await? });
@@ -274,11 +274,8 @@ async fn regroup(
     let mut field = "groupIds";
     let administered = accounts::has_active_administrator(&**tx).await?;
     if let Some(wanted) = new_roles {
-        let had = ids(&roles::of_users(&**tx, &[id]).await?.remove(&id).unwrap_or_default());
-        let wanted = existing_roles(tx, &wanted).await?;
-        let new: Vec<_> = wanted.iter().filter(|role| !had.contains(&role.id)).cloned().collect();
-        may_give(cx, tx, &new, "roleIds").await?;
-        roles::set_of_user(&**tx, id, &ids(&wanted)).await?;
+        let had = roles::of_users(&**tx, &[id]).await?.remove(&id).unwrap_or_default();
+        roles::set_of_user(&**tx, id, &roles_to_have(cx, tx, &had, &wanted).await?).await?;
         if !accounts::has_active_administrator(&**tx).await? {
             field = "roleIds";
         }
@@ -329,10 +326,6 @@ async fn check_handle(tx: &Tx, handle: &str, own: Option<UserId>) -> Result<()> 
         }
         Some(_) | None => Ok(()),
     }
-}
-
-fn ids(roles: &[role::Model]) -> Vec<RoleId> {
-    roles.iter().map(|role| role.id).collect()
 }
 
 /// How a user stands in the log: never the password.
