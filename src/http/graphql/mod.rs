@@ -16,7 +16,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::AppState;
-use super::authorize::{Presented, challenge, presented};
+use super::authorize::{Challenge, Presented, challenge, presented};
 use super::headers::{no_store, rate_limit, retry_after};
 use super::sessions::cookie;
 use crate::access::Caller;
@@ -32,11 +32,18 @@ struct Refused {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// Of a 401.
+    challenge: Option<Challenge>,
 }
 
 impl Refused {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), challenge: None }
+    }
+
+    fn unauthorized(challenge: Challenge, message: &str) -> Self {
+        let refused = Self::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message);
+        Self { challenge: Some(challenge), ..refused }
     }
 }
 
@@ -72,8 +79,7 @@ async fn execute(
         Ok((executed, media)) => respond(&executed, media),
         Err(refused) => {
             let media = media.unwrap_or(Media::Json);
-            let bare = presented(headers) == Presented::Nothing;
-            refuse(&state.app.issuer, &refused, media, request_id.as_deref(), bare)
+            refuse(&state.app.issuer, &refused, media, request_id.as_deref())
         }
     }
 }
@@ -133,17 +139,21 @@ async fn caller(
     let ended = "The access token is not valid (any more): exchange for a new one.";
     match presented(headers) {
         Presented::Bearer(token) => {
-            identify::bearer(&state.app, origin, token).await.map_err(|error| unrecognised(&error, ended))
+            let found = identify::bearer(&state.app, origin, token).await;
+            found.map_err(|error| unrecognised(&error, Challenge::InvalidToken, ended))
         }
         Presented::Basic(pair) if !by_get => by_password(state, origin, pair).await,
         Presented::Nothing => match cookie(headers, &state.app.issuer).filter(|_| !by_get) {
-            Some(token) => sessions::recognise(&state.app, token)
-                .await
-                .map_err(|error| unrecognised(&error, "You are signed out: sign in again.")),
-            None => Err(unauthorized("Present an access token: Authorization: Bearer <token>.")),
+            Some(token) => sessions::recognise(&state.app, token).await.map_err(|error| {
+                unrecognised(&error, Challenge::Bearer, "You are signed out: sign in again.")
+            }),
+            None => {
+                let message = "Present an access token: Authorization: Bearer <token>.";
+                Err(Refused::unauthorized(Challenge::Bearer, message))
+            }
         },
         Presented::Basic(_) | Presented::Other => {
-            Err(unauthorized("Only Bearer access tokens are accepted here."))
+            Err(Refused::unauthorized(Challenge::Bearer, "Only Bearer access tokens are accepted here."))
         }
         Presented::Several => {
             let message = "There is more than one Authorization header.";
@@ -152,33 +162,35 @@ async fn caller(
     }
 }
 
+/// E-mail address and password (RFC 7617, section 2).
 async fn by_password(state: &AppState, origin: &Origin, pair: &str) -> Result<Caller, Refused> {
     let pair = STANDARD.decode(pair).ok().and_then(|pair| String::from_utf8(pair).ok()).map(Zeroizing::new);
     let pair = pair.as_ref().and_then(|pair| pair.split_once(':'));
     let password = pair.and_then(|(_, password)| Password::claimed(Zeroizing::new(password.to_owned())));
+    let failed = |error: &Error| unrecognised(error, Challenge::Basic, "You cannot sign in.");
     let (Some((email, _)), Some(password)) = (pair, password) else {
-        return Err(unauthorized("The Basic credentials cannot be read."));
+        let accepted = sessions::passwords_accepted(&state.app).await.map_err(|error| failed(&error))?;
+        let challenge = if accepted { Challenge::Basic } else { Challenge::Bearer };
+        return Err(Refused::unauthorized(challenge, "The Basic credentials cannot be read."));
     };
     sessions::with_password(&state.app, origin, email, password).await.map_err(|error| match error {
         SignInError::PasswordsOff => {
-            unauthorized("Passwords are not accepted here: exchange an API key for a token.")
+            let message = "Passwords are not accepted here: exchange an API key for a token.";
+            Refused::unauthorized(Challenge::Bearer, message)
         }
         SignInError::Refused => {
-            unauthorized("There is no active user with this e-mail address and this password.")
+            let message = "There is no active user with this e-mail address and this password.";
+            Refused::unauthorized(Challenge::Basic, message)
         }
         SignInError::TooMany => {
             let message = "Too many attempts: wait a minute.";
             Refused::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message)
         }
-        SignInError::Failed(error) => unrecognised(&error, "You cannot sign in."),
+        SignInError::Failed(error) => failed(&error),
     })
 }
 
-fn unauthorized(message: &str) -> Refused {
-    Refused::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message)
-}
-
-fn unrecognised(error: &Error, message: &str) -> Refused {
+fn unrecognised(error: &Error, challenge: Challenge, message: &str) -> Refused {
     match error {
         Error::Unavailable => {
             Refused::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, error.to_string())
@@ -188,7 +200,7 @@ fn unrecognised(error: &Error, message: &str) -> Refused {
             Refused::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, error.to_string())
         }
         Error::Unauthenticated | Error::Denied { .. } | Error::ReadOnly | Error::Refused(_) => {
-            unauthorized(message)
+            Refused::unauthorized(challenge, message)
         }
     }
 }
@@ -222,7 +234,7 @@ fn respond(executed: &Executed, media: Media) -> Response {
     response
 }
 
-fn refuse(issuer: &str, refused: &Refused, media: Media, request_id: Option<&str>, bare: bool) -> Response {
+fn refuse(issuer: &str, refused: &Refused, media: Media, request_id: Option<&str>) -> Response {
     let error = json!({
         "message": refused.message,
         "extensions": { "code": refused.code, "requestId": request_id },
@@ -232,11 +244,10 @@ fn refuse(issuer: &str, refused: &Refused, media: Media, request_id: Option<&str
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.header());
     no_store(headers);
+    if let Some(asked) = refused.challenge {
+        challenge(headers, issuer, asked);
+    }
     match refused.status {
-        StatusCode::UNAUTHORIZED if bare => challenge(headers, issuer, None),
-        StatusCode::UNAUTHORIZED => {
-            challenge(headers, issuer, Some(("invalid_token", "The access token is not valid")));
-        }
         StatusCode::SERVICE_UNAVAILABLE => retry_after(headers, 1),
         StatusCode::TOO_MANY_REQUESTS => retry_after(headers, 60),
         _ => {}

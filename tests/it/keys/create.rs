@@ -152,6 +152,7 @@ async fn what_is_invalid_is_refused_with_its_field_and_changes_nothing() {
     server.deactivate(&gone).await;
     let nobody = "user_00000000000000000000000001";
     let no_role = "role_00000000000000000000000001";
+    let unknown_role = format!("NOT_FOUND input.roleIds {no_role}");
     let before = server.state().await;
 
     let refused = [
@@ -169,8 +170,8 @@ async fn what_is_invalid_is_refused_with_its_field_and_changes_nothing() {
         (json!({ "ownerId": build.public_id }), "INVALID input.roleIds"),
         (json!({ "roleIds": ["admin"] }), "INVALID input.roleIds"),
         (json!({ "roleIds": [boss.account.public_id] }), "INVALID input.roleIds"),
-        (json!({ "roleIds": [no_role] }), "NOT_FOUND input.roleIds"),
-        (json!({ "roleIds": [server.role("member").await, no_role] }), "NOT_FOUND input.roleIds"),
+        (json!({ "roleIds": [no_role] }), &*unknown_role),
+        (json!({ "roleIds": [server.role("member").await, no_role] }), &*unknown_role),
         (json!({ "scopes": ["keys:read", "keys:reed"] }), "NOT_FOUND input.scopes"),
         (json!({ "scopes": [""] }), "NOT_FOUND input.scopes"),
         (json!({ "scopes": ["keys:read\u{0}"] }), "NOT_FOUND input.scopes"),
