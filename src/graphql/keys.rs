@@ -6,11 +6,12 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use entity::{KeyId, key_secret};
 
 use super::accounts::{Actor, Owner, actor, owner_row};
+use super::activity::{self, ActivityFilter};
 use super::context;
 use super::error::field_error;
 use super::key_filter::{ApiKeyBy, ApiKeyFilter, ApiKeyOrder};
 use super::loaders::{Defaults, EffectiveScopesOf, OfKey, RolesOf, ScopesOf, SecretsOf, VerbsOf, load};
-use super::page::{ApiKeyConnection, PageArguments, page_cost, wants_count};
+use super::page::{ActivityConnection, ApiKeyConnection, PageArguments, page_cost, wants_count};
 use super::roles::Role;
 use super::scalars::{Cidr, DateTime, parse_id};
 use super::scopes::Scope;
@@ -285,6 +286,22 @@ impl ApiKey {
             user_agent: self.0.last_used_user_agent.clone(),
             operation: self.0.last_used_operation.clone(),
         })
+    }
+
+    /// What the log has about it and was done with it, newest first; null without permission to see activity.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
+    async fn activity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which rows; all when left out.")] filter: Option<ActivityFilter>,
+        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<ActivityConnection>> {
+        let page = PageArguments { first, after, last, before };
+        activity::of_key(ctx, self.0.id, filter, page).await.map(Some)
     }
 
     /// Which of the verbs the viewer may use on it, as it is now.

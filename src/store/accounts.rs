@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use entity::account::{self, AccountKind};
 use entity::{
     AccountId, GlobalId, GroupId, ObjectKind, RoleId, ScopeId, ServiceAccountId, Timestamp, UserId,
-    account_role, account_scope, group_member, role, scope, service_account, user,
+    account_role, account_scope, group_member, group_role, role, scope, service_account, user, user_role,
 };
 use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement};
 use sea_orm::{ColumnTrait as _, ConnectionTrait, PaginatorTrait as _, QueryFilter as _, QuerySelect as _};
@@ -293,15 +293,10 @@ pub async fn service_account_by_name(
 
 /// Whether anybody who is active holds everything, directly or through a group.
 pub async fn has_active_administrator(db: &impl ConnectionTrait) -> Result<bool> {
-    let all = Query::select()
-        .column(role::Column::Id)
-        .from(role::Entity)
-        .and_where(role::Column::AllScopes.eq(true))
-        .take();
     let holders = Query::select()
         .column(account_role::Column::AccountId)
         .from(account_role::Entity)
-        .and_where(account_role::Column::RoleId.in_subquery(all))
+        .and_where(account_role::Column::RoleId.in_subquery(roles_with_everything()))
         .take();
     let administrators = rows::before_permission::<account::Entity>()
         .filter(account::Column::Active.eq(true))
@@ -309,17 +304,54 @@ pub async fn has_active_administrator(db: &impl ConnectionTrait) -> Result<bool>
     Ok(administrators.one(db).await?.is_some())
 }
 
+/// The same, if the `stripped` groups did not have such a role and the `raised` ones had one.
+pub async fn would_have_active_administrator(
+    db: &impl ConnectionTrait,
+    stripped: &[GroupId],
+    raised: &[GroupId],
+) -> Result<bool> {
+    let groups = Query::select()
+        .column(group_role::Column::GroupId)
+        .from(group_role::Entity)
+        .and_where(group_role::Column::RoleId.in_subquery(roles_with_everything()))
+        .and_where(group_role::Column::GroupId.is_not_in(stripped.iter().copied()))
+        .take();
+    let members = Query::select()
+        .column(group_member::Column::UserId)
+        .from(group_member::Entity)
+        .cond_where(
+            Condition::any()
+                .add(group_member::Column::GroupId.in_subquery(groups))
+                .add(group_member::Column::GroupId.is_in(raised.iter().copied())),
+        )
+        .take();
+    let users = Query::select()
+        .column(user_role::Column::UserId)
+        .from(user_role::Entity)
+        .and_where(user_role::Column::RoleId.in_subquery(roles_with_everything()))
+        .take();
+    let holders = Condition::any()
+        .add(account::Column::Id.in_subquery(members))
+        .add(account::Column::Id.in_subquery(users));
+    let active = rows::before_permission::<account::Entity>().filter(account::Column::Active.eq(true));
+    Ok(active.filter(holders).one(db).await?.is_some())
+}
+
 /// Whether a user holds everything, now and in future, directly or through a group.
 pub async fn holds_everything(db: &impl ConnectionTrait, account: AccountId) -> Result<bool> {
-    let all = Query::select()
+    let held = rows::before_permission::<account_role::Entity>()
+        .filter(account_role::Column::AccountId.eq(account))
+        .filter(account_role::Column::RoleId.in_subquery(roles_with_everything()));
+    Ok(held.one(db).await?.is_some())
+}
+
+/// The roles that grant everything, now and in future, as a sub-select.
+fn roles_with_everything() -> SelectStatement {
+    Query::select()
         .column(role::Column::Id)
         .from(role::Entity)
         .and_where(role::Column::AllScopes.eq(true))
-        .take();
-    let held = rows::before_permission::<account_role::Entity>()
-        .filter(account_role::Column::AccountId.eq(account))
-        .filter(account_role::Column::RoleId.in_subquery(all));
-    Ok(held.one(db).await?.is_some())
+        .take()
 }
 
 /// The scopes that users hold now, through roles and groups, by name. Service accounts hold none by themselves.
