@@ -13,6 +13,7 @@ pub mod outcomes;
 mod parameters;
 mod sessions;
 mod token;
+mod whoami;
 
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         // Front ends, and everybody with a token.
         ("/graphql", get(graphql::get).post(graphql::post)),
         ("/graphql/schema.graphql", get(graphql::schema)),
+        ("/whoami", get(whoami::whoami)),
         // The console.
         ("/session", post(sessions::sign_in).delete(sessions::sign_out)),
         ("/setup", post(sessions::set_up)),

@@ -28,14 +28,14 @@ use crate::graphql::{Executed, Operation, code};
 use media::Media;
 
 /// A request that was answered before anything was executed.
-struct Refused {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) message: String,
 }
 
 impl Refused {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
 }
@@ -124,7 +124,7 @@ fn etag(text: &str) -> String {
 }
 
 /// Who asks: by a token; by POST also by the console's cookie, and by a password if the settings allow it.
-async fn caller(
+pub(super) async fn caller(
     state: &AppState,
     origin: &Origin,
     headers: &HeaderMap,
@@ -178,7 +178,7 @@ fn unauthorized(message: &str) -> Refused {
     Refused::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message)
 }
 
-fn unrecognised(error: &Error, message: &str) -> Refused {
+pub(super) fn unrecognised(error: &Error, message: &str) -> Refused {
     match error {
         Error::Unavailable => {
             Refused::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, error.to_string())
