@@ -80,7 +80,7 @@ pub(super) struct LastUsed {
     ip: Option<String>,
     /// With which program, as it calls itself.
     user_agent: Option<String>,
-    /// For what: the name of the GraphQL operation (of its first field, if it has none), or `token exchange`.
+    /// For what: the name of the GraphQL operation (of its first field, if it has none), `token exchange` or `whoami`.
     operation: Option<String>,
 }
 

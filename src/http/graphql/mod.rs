@@ -10,42 +10,14 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::AppState;
-use super::authorize::{Challenge, Presented, challenge, presented};
-use super::headers::{no_store, rate_limit, retry_after};
-use super::sessions::cookie;
-use crate::access::Caller;
-use crate::actions::identify;
-use crate::actions::sessions::{self, Password, SignInError};
+use super::callers::{Refused, caller};
+use super::headers::{no_store, rate_limit};
 use crate::context::{Context, Origin};
-use crate::error::Error;
 use crate::graphql::{Executed, Operation, code};
 use media::Media;
-
-/// A request that was answered before anything was executed.
-struct Refused {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    /// Of a 401.
-    challenge: Option<Challenge>,
-}
-
-impl Refused {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), challenge: None }
-    }
-
-    fn unauthorized(challenge: Challenge, message: &str) -> Self {
-        let refused = Self::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message);
-        Self { challenge: Some(challenge), ..refused }
-    }
-}
 
 /// `POST /graphql`.
 pub(super) async fn post(
@@ -129,82 +101,6 @@ fn etag(text: &str) -> String {
     format!("\"{:016x}\"", hasher.finish())
 }
 
-/// Who asks: by a token; by POST also by the console's cookie, and by a password if the settings allow it.
-async fn caller(
-    state: &AppState,
-    origin: &Origin,
-    headers: &HeaderMap,
-    by_get: bool,
-) -> Result<Caller, Refused> {
-    let ended = "The access token is not valid (any more): exchange for a new one.";
-    match presented(headers) {
-        Presented::Bearer(token) => {
-            let found = identify::bearer(&state.app, origin, token).await;
-            found.map_err(|error| unrecognised(&error, Challenge::InvalidToken, ended))
-        }
-        Presented::Basic(pair) if !by_get => by_password(state, origin, pair).await,
-        Presented::Nothing => match cookie(headers, &state.app.issuer).filter(|_| !by_get) {
-            Some(token) => sessions::recognise(&state.app, token).await.map_err(|error| {
-                unrecognised(&error, Challenge::Bearer, "You are signed out: sign in again.")
-            }),
-            None => {
-                let message = "Present an access token: Authorization: Bearer <token>.";
-                Err(Refused::unauthorized(Challenge::Bearer, message))
-            }
-        },
-        Presented::Basic(_) | Presented::Other => {
-            Err(Refused::unauthorized(Challenge::Bearer, "Only Bearer access tokens are accepted here."))
-        }
-        Presented::Several => {
-            let message = "There is more than one Authorization header.";
-            Err(Refused::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message))
-        }
-    }
-}
-
-/// E-mail address and password (RFC 7617, section 2).
-async fn by_password(state: &AppState, origin: &Origin, pair: &str) -> Result<Caller, Refused> {
-    let pair = STANDARD.decode(pair).ok().and_then(|pair| String::from_utf8(pair).ok()).map(Zeroizing::new);
-    let pair = pair.as_ref().and_then(|pair| pair.split_once(':'));
-    let password = pair.and_then(|(_, password)| Password::claimed(Zeroizing::new(password.to_owned())));
-    let failed = |error: &Error| unrecognised(error, Challenge::Basic, "You cannot sign in.");
-    let (Some((email, _)), Some(password)) = (pair, password) else {
-        let accepted = sessions::passwords_accepted(&state.app).await.map_err(|error| failed(&error))?;
-        let challenge = if accepted { Challenge::Basic } else { Challenge::Bearer };
-        return Err(Refused::unauthorized(challenge, "The Basic credentials cannot be read."));
-    };
-    sessions::with_password(&state.app, origin, email, password).await.map_err(|error| match error {
-        SignInError::PasswordsOff => {
-            let message = "Passwords are not accepted here: exchange an API key for a token.";
-            Refused::unauthorized(Challenge::Bearer, message)
-        }
-        SignInError::Refused => {
-            let message = "There is no active user with this e-mail address and this password.";
-            Refused::unauthorized(Challenge::Basic, message)
-        }
-        SignInError::TooMany => {
-            let message = "Too many attempts: wait a minute.";
-            Refused::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message)
-        }
-        SignInError::Failed(error) => failed(&error),
-    })
-}
-
-fn unrecognised(error: &Error, challenge: Challenge, message: &str) -> Refused {
-    match error {
-        Error::Unavailable => {
-            Refused::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, error.to_string())
-        }
-        Error::Internal(cause) => {
-            tracing::error!(%cause, "a caller could not be recognised");
-            Refused::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, error.to_string())
-        }
-        Error::Unauthenticated | Error::Denied { .. } | Error::ReadOnly | Error::Refused(_) => {
-            Refused::unauthorized(challenge, message)
-        }
-    }
-}
-
 /// The status of a request that was not executed depends on the media type: under `application/json` old clients
 /// expect 200 for whatever the GraphQL layer refused.
 fn status(refused: Option<&str>, media: Media) -> StatusCode {
@@ -244,13 +140,6 @@ fn refuse(issuer: &str, refused: &Refused, media: Media, request_id: Option<&str
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.header());
     no_store(headers);
-    if let Some(asked) = refused.challenge {
-        challenge(headers, issuer, asked);
-    }
-    match refused.status {
-        StatusCode::SERVICE_UNAVAILABLE => retry_after(headers, 1),
-        StatusCode::TOO_MANY_REQUESTS => retry_after(headers, 60),
-        _ => {}
-    }
+    refused.mark(headers, issuer);
     response
 }

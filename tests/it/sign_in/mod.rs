@@ -8,6 +8,7 @@ mod session;
 mod session_end;
 mod setup;
 mod throttle;
+mod whoami;
 
 use std::time::Duration;
 
