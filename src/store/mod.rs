@@ -7,6 +7,7 @@ pub mod activity;
 pub mod credentials;
 mod database;
 pub mod groups;
+mod key_filter;
 pub mod keys;
 pub mod ownership;
 pub mod page;
