@@ -8,13 +8,16 @@ use entity::{
     account_role, account_scope, group_member, role, scope, service_account, user,
 };
 use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement};
-use sea_orm::{ColumnTrait as _, ConnectionTrait, PaginatorTrait as _, QueryFilter as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DbBackend, PaginatorTrait as _, QueryFilter as _, QuerySelect as _,
+    Select,
+};
 
 use super::page::{self, ForeignCursor, Page, PageRequest, Sort};
-use super::roles::contains;
-use super::{Reached, rows};
+use super::{Reached, rows, search};
 use crate::access::Reach;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::values::Search;
 
 /// Whom keys belong to.
 #[derive(Clone, Debug)]
@@ -73,8 +76,8 @@ pub fn new_account(
 /// Which users: all conditions hold together, a list means any of its values.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
-    /// Part of the address, the handle or the name.
-    pub search: Option<String>,
+    /// Of the address, the handle or the name.
+    pub search: Option<Search>,
     pub active: Option<bool>,
     pub groups: Option<Vec<GroupId>>,
     /// Directly or through groups.
@@ -82,13 +85,11 @@ pub struct UserFilter {
 }
 
 impl UserFilter {
-    fn condition(&self) -> Condition {
+    fn condition(&self, backend: DbBackend) -> Condition {
         let is = |accounts: SelectStatement| user::Column::Id.in_subquery(accounts);
-        let search = self.search.as_deref().filter(|search| !search.trim().is_empty()).map(|search| {
-            Condition::any()
-                .add(contains(user::Column::Email, Some(search)))
-                .add(contains(user::Column::Handle, Some(search)))
-                .add(contains(user::Column::DisplayName, Some(search)))
+        let search = self.search.as_ref();
+        let found = search.map(|text| {
+            search::accounts(text, (user::Entity, user::Column::Id), (ObjectKind::User, backend))
         });
         let active = self.active.map(|active| {
             let accounts = Query::select().column(account::Column::Id).from(account::Entity).take();
@@ -104,7 +105,7 @@ impl UserFilter {
                 Query::select().column(account_role::Column::AccountId).from(account_role::Entity).take();
             is(holders.clone().and_where(account_role::Column::RoleId.is_in(roles.iter().copied())).take())
         });
-        Condition::all().add_option(search).add_option(active).add_option(in_groups).add_option(with_roles)
+        Condition::all().add_option(found).add_option(active).add_option(in_groups).add_option(with_roles)
     }
 }
 
@@ -116,23 +117,29 @@ pub async fn list_users(
     request: &PageRequest,
 ) -> Result<Result<Page<UserRow>, ForeignCursor>> {
     let sort = Sort { order: 20, column: Some(user::Column::Email), id: user::Column::Id, descending: false };
-    let page = page::fetch(db, rows::users(reach).filter(filter.condition()), sort, request).await?;
+    let page = page::fetch(
+        db,
+        rows::users(reach).filter(filter.condition(db.get_database_backend())),
+        sort,
+        request,
+    )
+    .await?;
     owners_of(db, page, |user| user.id.into(), Owner::into_user).await
 }
 
 pub async fn count_users(db: &impl ConnectionTrait, reach: &Reach, filter: &UserFilter) -> Result<u64> {
-    Ok(rows::users(reach).filter(filter.condition()).count(db).await?)
+    Ok(rows::users(reach).filter(filter.condition(db.get_database_backend())).count(db).await?)
 }
 
-/// Service accounts whose name contains `search`, by name.
+/// The service accounts that a search finds, by name.
 pub async fn list_service_accounts(
     db: &impl ConnectionTrait,
     reach: &Reach,
-    search: Option<&str>,
+    search: Option<&Search>,
     request: &PageRequest,
 ) -> Result<Result<Page<ServiceAccountRow>, ForeignCursor>> {
     use service_account::Column;
-    let select = rows::service_accounts(reach).filter(contains(Column::Name, search));
+    let select = found_service_accounts(db, reach, search);
     let sort = Sort { order: 21, column: Some(Column::Name), id: Column::Id, descending: false };
     let page = page::fetch(db, select, sort, request).await?;
     owners_of(db, page, |row| AccountId(row.id.0), Owner::into_service_account).await
@@ -141,10 +148,20 @@ pub async fn list_service_accounts(
 pub async fn count_service_accounts(
     db: &impl ConnectionTrait,
     reach: &Reach,
-    search: Option<&str>,
+    search: Option<&Search>,
 ) -> Result<u64> {
-    let select = rows::service_accounts(reach).filter(contains(service_account::Column::Name, search));
-    Ok(select.count(db).await?)
+    Ok(found_service_accounts(db, reach, search).count(db).await?)
+}
+
+fn found_service_accounts(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    search: Option<&Search>,
+) -> Select<service_account::Entity> {
+    let kind = (ObjectKind::ServiceAccount, db.get_database_backend());
+    let found = search
+        .map(|text| search::accounts(text, (service_account::Entity, service_account::Column::Id), kind));
+    rows::service_accounts(reach).filter(Condition::all().add_option(found))
 }
 
 /// A page with whole accounts in the place of its rows.
@@ -262,7 +279,7 @@ pub async fn replace_user(db: &impl ConnectionTrait, user: &user::Model) -> Resu
         .col_expr(Column::PasswordHash, Expr::val(user.password_hash.clone()))
         .exec(db)
         .await?;
-    Ok(())
+    search::put(db, user.id.into(), &search::of_user(user)).await
 }
 
 pub async fn replace_service_account(db: &impl ConnectionTrait, row: &service_account::Model) -> Result<()> {
@@ -273,13 +290,13 @@ pub async fn replace_service_account(db: &impl ConnectionTrait, row: &service_ac
         .col_expr(Column::Description, Expr::val(row.description.clone()))
         .exec(db)
         .await?;
-    Ok(())
+    search::put(db, row.id.into(), &[&row.name]).await
 }
 
 pub async fn delete_service_account(db: &impl ConnectionTrait, id: ServiceAccountId) -> Result<()> {
     rows::remove::<service_account::Entity>().filter(service_account::Column::Id.eq(id)).exec(db).await?;
     rows::remove::<account::Entity>().filter(account::Column::Id.eq(AccountId(id.0))).exec(db).await?;
-    Ok(())
+    search::put(db, id.into(), &[]).await
 }
 
 pub async fn service_account_by_name(
@@ -345,7 +362,8 @@ pub async fn scopes_of(
 
 pub async fn add_user(db: &impl ConnectionTrait, account: account::Model, user: user::Model) -> Result<()> {
     rows::add(db, account).await?;
-    rows::add(db, user).await.map_err(Error::from)
+    rows::add(db, user.clone()).await?;
+    search::put_new(db, user.id.into(), &search::of_user(&user)).await
 }
 
 pub async fn add_service_account(
@@ -354,5 +372,6 @@ pub async fn add_service_account(
     service_account: service_account::Model,
 ) -> Result<()> {
     rows::add(db, account).await?;
-    rows::add(db, service_account).await.map_err(Error::from)
+    rows::add(db, service_account.clone()).await?;
+    search::put_new(db, service_account.id.into(), &[&service_account.name]).await
 }

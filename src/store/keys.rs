@@ -13,11 +13,11 @@ use sea_orm::{
     QuerySelect as _, SqlErr, UpdateMany,
 };
 
-use super::{Reached, rows};
+use super::{Reached, rows, search};
 use crate::access::{Reach, Scopes};
 use crate::error::{Error, Result};
 
-pub use super::key_filter::{KeyFilter, KeyOrder, KeyStatus, count, list, status};
+pub use super::key_filter::{KeyFilter, KeyOrder, KeyStatus, MAX_SCOPES, count, list, status};
 
 /// A key within reach.
 pub type Key = Reached<api_key::Model>;
@@ -86,7 +86,9 @@ pub async fn add(
     _reach: &Reach,
     key: api_key::Model,
 ) -> Result<Result<Key, NameTaken>> {
-    Ok(named(rows::add(db, key.clone()).await)?.map(|()| Reached::new(key)))
+    let Ok(()) = named(rows::add(db, key.clone()).await)? else { return Ok(Err(NameTaken)) };
+    search::put_new(db, key.id.into(), &[&key.name]).await?;
+    Ok(Ok(Reached::new(key)))
 }
 
 /// The unique index on owner and name has the last word, whatever was looked up before.
@@ -121,7 +123,12 @@ pub async fn replace(
         .col_expr(Column::CallLimitSeconds, Expr::val(after.call_limit_seconds))
         .col_expr(Column::Version, Expr::val(after.version))
         .col_expr(Column::UpdatedAt, Expr::val(after.updated_at));
-    Ok(named(update.exec(db).await)?.map(|result| result.rows_affected == 1))
+    let Ok(result) = named(update.exec(db).await)? else { return Ok(Err(NameTaken)) };
+    let changed = result.rows_affected == 1;
+    if changed && before.name != after.name {
+        search::put(db, before.id.into(), &[&after.name]).await?;
+    }
+    Ok(Ok(changed))
 }
 
 /// What becomes of the tokens that were issued to a key.

@@ -14,6 +14,7 @@ pub mod page;
 pub mod roles;
 mod rows;
 pub mod scopes;
+mod search;
 pub mod secrets;
 pub mod server_keys;
 pub mod sessions;
