@@ -157,6 +157,8 @@ async fn pages_that_cannot_be_are_bad_input() {
         json!({ "orderBy": by("NAME"), "after": forged(&format!("[1,\"a\\u0000\",\"{id}\"]")) }),
         json!({ "orderBy": by("EXPIRES_AT"), "before": forged(&format!("[2,\"a\",\"{id}\"]")) }),
         json!({ "orderBy": by("EXPIRES_AT"), "before": forged(&format!("[2,7.5,\"{id}\"]")) }),
+        json!({ "orderBy": by("LAST_USED_AT"), "before": forged(&format!("[3,\"a\",\"{id}\"]")) }),
+        json!({ "orderBy": by("LAST_USED_AT"), "after": cursor("EXPIRES_AT").await }),
     ];
     for variables in wrong {
         let answer = ada.caller.graphql_with(LIST, variables.clone()).await;
