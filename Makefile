@@ -7,7 +7,7 @@ SHELL := bash
 PROFILE ?= release
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BUILT := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/latchkey
-GENERATED := schema.graphql docs/errors.md docs/configuration.md
+GENERATED := schema.graphql docs/errors.md docs/configuration.md docs/features.md
 LATCHKEY := cargo run --locked --quiet --
 
 .PHONY: run test test-rust conformance check check-code check-dependencies check-generated generate bench help
@@ -60,12 +60,13 @@ check-generated:
 		echo "ERROR: out of date, now written anew, to be committed:$$stale" >&2; exit 1; \
 	fi
 
-# The files move into place only after all three were written: one that fails leaves the old ones as they were.
+# The files move into place only after all of them were written: one that fails leaves the old ones as they were.
 generate: ## write schema.graphql and the generated pages of docs/
 	@mkdir -p docs "$(TARGET_DIR)/generated/docs"
 	$(LATCHKEY) schema > "$(TARGET_DIR)/generated/schema.graphql"
 	$(LATCHKEY) docs errors > "$(TARGET_DIR)/generated/docs/errors.md"
 	$(LATCHKEY) docs configuration > "$(TARGET_DIR)/generated/docs/configuration.md"
+	tests/features > "$(TARGET_DIR)/generated/docs/features.md"
 	@for file in $(GENERATED); do mv "$(TARGET_DIR)/generated/$$file" "$$file"; done
 
 bench: ## measure the token endpoint against a bare floor, refused GraphQL requests, and lists of a million keys

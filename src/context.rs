@@ -19,11 +19,19 @@ use crate::store::{Tx, accounts, activity};
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     pub request_id: Option<String>,
+    /// The client's address, or what was nearest to it.
     pub ip: Option<IpAddr>,
+    /// The client stands behind `ip`, a trusted proxy that does not tell readably who it is.
+    pub hidden: bool,
     pub user_agent: Option<String>,
 }
 
 impl Origin {
+    /// The client's address, if it is known.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.ip.filter(|_| !self.hidden)
+    }
+
     /// A use of a key that happens now and came from here.
     pub fn key_use(&self, at: Timestamp, operation: Option<&str>) -> KeyUse {
         KeyUse {

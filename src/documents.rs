@@ -93,8 +93,8 @@ impl Documents {
     }
 
     /// The document of this text.
-    pub fn by_text(&self, text: String) -> Result<Arc<str>, NoDocument> {
-        if self.only_known && !self.known.contains_key(&DocumentId::of(&text)) {
+    pub fn by_text(&self, text: &str) -> Result<Arc<str>, NoDocument> {
+        if self.only_known && !self.known.contains_key(&DocumentId::of(text)) {
             return Err(NoDocument::NotAllowed);
         }
         Ok(text.into())
@@ -147,15 +147,15 @@ mod tests {
         assert_eq!(documents.by_id(&id(), Some("{ __typename }")), Err(NoDocument::Mismatch));
         assert_eq!(documents.by_id(&other, Some("{ __typename }")).as_deref(), Ok("{ __typename }"));
         assert_eq!(documents.by_id(&other, None).as_deref(), Ok("{ __typename }"));
-        assert_eq!(documents.by_text("{ anything }".to_owned()).as_deref(), Ok("{ anything }"));
+        assert_eq!(documents.by_text("{ anything }").as_deref(), Ok("{ anything }"));
     }
 
     #[test]
     fn when_only_known_ones_are_accepted_nothing_can_be_registered() {
         let documents = known(&manifest(), true).unwrap();
-        assert_eq!(documents.by_text(TEXT.to_owned()).as_deref(), Ok(TEXT));
+        assert_eq!(documents.by_text(TEXT).as_deref(), Ok(TEXT));
         assert_eq!(documents.by_id(&id(), Some(TEXT)).as_deref(), Ok(TEXT));
-        assert_eq!(documents.by_text("{ viewer { __typename } }".to_owned()), Err(NoDocument::NotAllowed));
+        assert_eq!(documents.by_text("{ viewer { __typename } }"), Err(NoDocument::NotAllowed));
         let other = DocumentId::of("{ __typename }");
         assert_eq!(documents.by_id(&other, Some("{ __typename }")), Err(NoDocument::NotAllowed));
         assert_eq!(documents.by_id(&other, None), Err(NoDocument::Unknown));

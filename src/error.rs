@@ -105,4 +105,7 @@ pub enum UserErrorCode {
     InUse,
     BuiltIn,
     LastAdministrator,
+    CountChanged,
+    ApprovalRequired,
+    IdempotencyKeyReused,
 }

@@ -1,14 +1,17 @@
 //! What actions on who may do what have in common: nobody obtains or gives what they do not hold, and the log tells what
 //! differs.
 
+use std::collections::HashMap;
+
 use entity::account::AccountKind;
-use entity::{AccountId, RoleId, role};
+use entity::{AccountId, KeyId, RoleId, role};
 use serde_json::{Map, Value};
 
 use crate::access::{Caller, Scopes};
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::store::{Tx, accounts, keys, roles};
+use crate::store::keys::Key;
+use crate::store::{Connection, Tx, accounts, keys, roles};
 
 /// Nobody obtains or gives what they do not hold.
 pub(crate) fn must_hold(cx: &Context, wanted: &Scopes, field: &'static str) -> Result<(), UserError> {
@@ -50,38 +53,83 @@ pub(crate) async fn may_give(
 ) -> Result<()> {
     let ids: Vec<RoleId> = given.iter().map(|role| role.id).collect();
     must_hold(cx, &scopes_of_roles(tx, &ids).await?, field)?;
-    let everything = given.iter().find(|role| role.all_scopes);
-    match (everything, &cx.caller) {
-        (None, _) | (_, Caller::Operator) => Ok(()),
-        (Some(_), caller) if holds_everything(tx, caller).await? => Ok(()),
-        (Some(role), _) => {
-            let message =
-                format!("Only who has the role `{}` can give it, or what it grants in future.", role.name);
-            Err(UserError::new(UserErrorCode::ScopeNotHeld, field, message).into())
-        }
+    if !given.iter().any(|role| role.all_scopes) || holds_everything(&**tx, &cx.caller).await? {
+        return Ok(());
     }
+    Err(everything_not_held(field).into())
+}
+
+/// How strong a key is: what it was given, and whether that is everything, now and in future.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Strength {
+    pub scopes: Scopes,
+    pub everything: bool,
+}
+
+impl Strength {
+    /// What it has and the other has not.
+    pub(crate) fn beyond(&self, other: &Self) -> Self {
+        Self { scopes: self.scopes.without(&other.scopes), everything: self.everything && !other.everything }
+    }
+
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.scopes.is_empty() && !self.everything
+    }
+}
+
+/// How strong each key is.
+pub(crate) async fn strengths(db: &impl Connection, of: &[&Key]) -> Result<HashMap<KeyId, Strength>> {
+    let ids: Vec<KeyId> = of.iter().map(|key| key.id).collect();
+    let mut scopes = keys::strength_of(db, of).await?;
+    let everything = keys::granting_everything(db, &ids).await?;
+    let strength = ids.into_iter().map(|id| {
+        let scopes = scopes.remove(&id).unwrap_or_default();
+        (id, Strength { scopes, everything: everything.contains(&id) })
+    });
+    Ok(strength.collect())
+}
+
+/// Whoever obtains or gives the strength of a key holds it. Why the caller may not, for each key for which that is so.
+pub(crate) async fn may_not_obtain(
+    cx: &Context,
+    db: &impl Connection,
+    of: HashMap<KeyId, Strength>,
+    field: &'static str,
+) -> Result<HashMap<KeyId, UserError>> {
+    let asks_for_all = of.values().any(|strength| strength.everything);
+    let has_all = asks_for_all && holds_everything(db, &cx.caller).await?;
+    let refused = of.into_iter().filter_map(|(key, strength)| {
+        let lacking = must_hold(cx, &strength.scopes, field).err();
+        let beyond = (strength.everything && !has_all).then(|| everything_not_held(field));
+        Some((key, lacking.or(beyond)?))
+    });
+    Ok(refused.collect())
+}
+
+fn everything_not_held(field: &'static str) -> UserError {
+    let message = "This holds everything, now and in future: only who does so too can give or obtain it.";
+    UserError::new(UserErrorCode::ScopeNotHeld, field, message)
 }
 
 /// Whoever can become a user, by a password or an address, must hold all that the user holds.
 pub(crate) async fn may_become(cx: &Context, tx: &Tx, user: AccountId, field: &'static str) -> Result<()> {
     must_hold(cx, &scopes_of_user(tx, user).await?, field)?;
-    if !accounts::holds_everything(&**tx, user).await? || holds_everything(tx, &cx.caller).await? {
+    if !accounts::holds_everything(&**tx, user).await? || holds_everything(&**tx, &cx.caller).await? {
         return Ok(());
     }
-    let message = "Only an administrator can do this to an administrator.";
-    Err(UserError::new(UserErrorCode::ScopeNotHeld, field, message).into())
+    Err(everything_not_held(field).into())
 }
 
 /// Whether a caller holds everything, now and in future.
-async fn holds_everything(tx: &Tx, caller: &Caller) -> Result<bool> {
+async fn holds_everything(db: &impl Connection, caller: &Caller) -> Result<bool> {
     match caller {
         Caller::Anonymous => Ok(false),
         Caller::Operator => Ok(true),
-        Caller::Person(person) => accounts::holds_everything(&**tx, person.user.into()).await,
+        Caller::Person(person) => accounts::holds_everything(db, person.user.into()).await,
         Caller::Machine(machine) => {
-            let by_itself = keys::grants_everything(&**tx, machine.key).await?;
+            let by_itself = !keys::granting_everything(db, &[machine.key]).await?.is_empty();
             let is_user = machine.owner_kind == AccountKind::User;
-            Ok(by_itself && (!is_user || accounts::holds_everything(&**tx, machine.owner).await?))
+            Ok(by_itself && (!is_user || accounts::holds_everything(db, machine.owner).await?))
         }
     }
 }

@@ -109,11 +109,12 @@ async fn create(cx: &Context, name: &str, role_names: &[&str]) -> anyhow::Result
         roles: Some(role_ids),
         scopes: None,
         read_only: false,
+        networks: None,
         expires_at: None,
         token_lifetime_seconds: Some(TOKEN_LIFETIME_SECONDS),
         token_limit: Some(NO_LIMIT),
         call_limit: Some(NO_LIMIT),
         issue_secret: true,
     };
-    Ok(keys::create(cx, new).await?)
+    Ok(keys::create(cx, new, None).await?)
 }

@@ -129,13 +129,14 @@ async fn sign_in(app: &Arc<App>) -> anyhow::Result<String> {
         roles: Some(vec![role]),
         scopes: None,
         read_only: false,
+        networks: None,
         expires_at: None,
         token_lifetime_seconds: Some(TOKEN_LIFETIME_SECONDS),
         token_limit: Some(NO_LIMIT),
         call_limit: Some(NO_LIMIT),
         issue_secret: true,
     };
-    let Created { key, secret } = keys::create(&cx, new).await?;
+    let Created { key, secret } = keys::create(&cx, new, None).await?;
     let request = ExchangeRequest {
         client_id: key.client_id.clone(),
         client_secret: Zeroizing::new(secret.map(ClientSecret::reveal).context("a key without a secret")?),

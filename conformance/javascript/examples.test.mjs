@@ -63,6 +63,7 @@ const TOUR = [
 
 for (const client of Object.keys(CLIENTS)) {
   for (const documents of ["ids", "text"]) {
+    // Proves: D-07
     test(`npm start -- ${client}, sending ${documents}`, async () => {
       const environment = { ...process.env, SERVER_URL: server, DOCUMENTS: documents };
       const { stdout, stderr } = await promisify(execFile)(

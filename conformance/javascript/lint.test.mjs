@@ -9,7 +9,7 @@ import { root, schemaFile } from "./server.mjs";
 
 // Parts of other objects' answers: nobody fetches or caches them by themselves, so they have no id.
 const VALUES = [
-  "IssuedSecret", "LastUsed", "PageInfo", "PermissionGrant", "PermissionPreview", "PermissionWithheld", "RateLimit",
+  "ApiKeyPermissions", "IssuedSecret", "LastUsed", "PageInfo", "PermissionGrant", "PermissionPreview", "PermissionWithheld", "RateLimit",
   "RateLimitQuota", "SecretInfo", "Settings", "SignIn", "System", "UserError", "Viewer", "ViewerPermissions",
 ];
 const DESCRIBED = [

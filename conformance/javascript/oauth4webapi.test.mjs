@@ -44,6 +44,7 @@ for (const [name, authentication] of [
   ["client_secret_basic", oauth.ClientSecretBasic(clientSecret)],
   ["client_secret_post", oauth.ClientSecretPost(clientSecret)],
 ]) {
+  // Proves: X-05, X-06
   test(`exchange by ${name} gives a bearer token`, async () => {
     const answer = await exchange(await discover(), authentication);
     assert.equal(answer.token_type, "bearer");

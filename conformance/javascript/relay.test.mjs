@@ -21,7 +21,7 @@ const settings = {
   schema: "schema.graphql",
   artifactDirectory: "generated",
   eagerEsModules: false,
-  customScalarTypes: { DateTime: "string", JSON: "mixed", Long: "number" },
+  customScalarTypes: { Cidr: "string", DateTime: "string", JSON: "mixed", Long: "number" },
 };
 let scratch, token;
 

@@ -10,6 +10,7 @@ def authenticate(server, secret):
     return requests.post(f"{server.url}/api/v2/authenticate", json=body, timeout=TIMEOUT)
 
 
+# Proves: X-06
 def test_the_answer_is_a_bare_json_string_that_works_on_graphql(server):
     answer = authenticate(server, server.client_secret)
     assert answer.status_code == 200

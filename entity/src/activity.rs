@@ -21,6 +21,12 @@ pub enum ActivityKind {
     KeyDeleted,
     #[sea_orm(num_value = 106)]
     SecretRegenerated,
+    #[sea_orm(num_value = 107)]
+    RotationFinished,
+    #[sea_orm(num_value = 108)]
+    KeyApproved,
+    #[sea_orm(num_value = 109)]
+    KeyRejected,
     #[sea_orm(num_value = 121)]
     UserCreated,
     #[sea_orm(num_value = 122)]

@@ -178,6 +178,10 @@ id_type!(
     SecretId
 );
 id_type!(
+    /// One portion of a change of many keys.
+    SelectionId
+);
+id_type!(
     /// One sign-in; never shown.
     SessionId
 );

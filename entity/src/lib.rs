@@ -13,10 +13,12 @@ pub mod group;
 pub mod group_member;
 pub mod group_role;
 pub mod id;
+pub mod idempotency_key;
 pub mod key_grant;
 pub mod key_role;
 pub mod key_scope;
 pub mod key_secret;
+pub mod key_selection;
 pub mod role;
 pub mod role_grant;
 pub mod role_scope;
@@ -35,7 +37,7 @@ pub mod user_role;
 
 pub use id::{
     AccountId, ActivityId, ApiId, GlobalId, GroupId, KeyId, ObjectKind, ParseIdError, RoleId, ScopeId,
-    SecretId, ServiceAccountId, SessionId, SigningKeyId, UserId,
+    SecretId, SelectionId, ServiceAccountId, SessionId, SigningKeyId, UserId,
 };
 pub use secret_hash::SecretHash;
 pub use timestamp::{NotAnInstant, Timestamp};

@@ -184,6 +184,31 @@ CREATE UNIQUE INDEX key_secrets_previous ON key_secrets (key_id) WHERE valid_unt
 CREATE INDEX key_secrets_issued ON key_secrets (created_at, key_id) WHERE valid_until IS NULL;
 CREATE INDEX key_secrets_hint ON key_secrets (hint);
 
+-- What a change of many keys has not reached yet, as it was when the change began. One row a portion, used once.
+CREATE TABLE key_selections (
+    id UUID NOT NULL PRIMARY KEY,
+    next_id UUID,
+    remaining BIGINT NOT NULL,
+    verb SMALLINT NOT NULL,
+    actor_kind SMALLINT NOT NULL,
+    actor_id UUID NOT NULL,
+    key_ids BYTEA NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX key_selections_created_at ON key_selections (created_at);
+
+-- Requests that made secrets, for clients that did not see the answer and send them again.
+CREATE TABLE idempotency_keys (
+    actor_kind SMALLINT NOT NULL,
+    actor_id UUID NOT NULL,
+    key_hash TEXT NOT NULL,
+    request_hash TEXT NOT NULL,
+    result TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (actor_kind, actor_id, key_hash)
+) WITHOUT ROWID;
+CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
+
 CREATE TABLE data_keys (
     id INTEGER NOT NULL PRIMARY KEY,
     purpose TEXT NOT NULL CHECK (purpose IN ('CLIENT_SECRET', 'PASSWORD')),

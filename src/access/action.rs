@@ -10,9 +10,12 @@ pub enum Action {
     CreateKeyForOthers,
     UpdateKey,
     RegenerateSecrets,
+    FinishRotation,
     EnableKeys,
     DisableKeys,
     DeleteKeys,
+    ApproveKeys,
+    RejectKeys,
     PreviewKeyForOthers,
     ViewRoles,
     ViewScopes,
@@ -31,7 +34,7 @@ pub enum Action {
 
 impl Action {
     /// All actions, in the order of the printed policy.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::ViewSelf,
         Self::EditSelf,
         Self::ViewKeys,
@@ -39,9 +42,12 @@ impl Action {
         Self::CreateKeyForOthers,
         Self::UpdateKey,
         Self::RegenerateSecrets,
+        Self::FinishRotation,
         Self::EnableKeys,
         Self::DisableKeys,
         Self::DeleteKeys,
+        Self::ApproveKeys,
+        Self::RejectKeys,
         Self::PreviewKeyForOthers,
         Self::ViewRoles,
         Self::ViewScopes,
@@ -76,9 +82,12 @@ impl Action {
             | Self::CreateKeyForOthers
             | Self::UpdateKey
             | Self::RegenerateSecrets
+            | Self::FinishRotation
             | Self::EnableKeys
             | Self::DisableKeys
             | Self::DeleteKeys
+            | Self::ApproveKeys
+            | Self::RejectKeys
             | Self::EditUsers
             | Self::EditServiceAccounts
             | Self::EditGroups

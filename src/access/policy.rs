@@ -29,9 +29,11 @@ pub fn requirement(action: Action) -> Requirement {
         Action::CreateKeyForOthers | Action::PreviewKeyForOthers => Requirement::Scope(KEYS_CREATE_ANY),
         Action::UpdateKey
         | Action::RegenerateSecrets
+        | Action::FinishRotation
         | Action::EnableKeys
         | Action::DisableKeys
         | Action::DeleteKeys => Requirement::Owned { own: KEYS_WRITE, any: KEYS_WRITE_ANY },
+        Action::ApproveKeys | Action::RejectKeys => Requirement::Scope(KEYS_WRITE_ANY),
         Action::ViewRoles => Requirement::Scope(ROLES_READ),
         Action::ViewScopes => Requirement::Scope(SCOPES_READ),
         Action::ViewActivity => Requirement::Owned { own: ACTIVITY_READ, any: ACTIVITY_READ_ANY },

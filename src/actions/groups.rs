@@ -136,6 +136,15 @@ pub async fn update(
     Ok(after)
 }
 
+/// Whether an active user would still hold everything if the first groups lost the roles that grant it and the others
+/// had one; or nobody does now.
+pub async fn leave_an_administrator(cx: &Context, stripped: &[GroupId], raised: &[GroupId]) -> Result<bool> {
+    cx.may(Action::EditGroups)?;
+    let db = cx.app.db.reader();
+    Ok(!accounts::has_active_administrator(db).await?
+        || accounts::would_have_active_administrator(db, stripped, raised).await?)
+}
+
 /// Deletes a group without members.
 pub async fn delete(cx: &Context, id: GroupId) -> Result<GroupId> {
     cx.may(Action::EditGroups)?;

@@ -1,7 +1,8 @@
 //! From a presented access token to a caller: the one gate in front of Latchkey's own endpoints.
 //!
 //! 1. The token is ours, for us, of the right type, and has not ended.
-//! 2. The key is enabled and has not ended, its owner is active and may use keys.
+//! 2. The key is enabled, has not ended and may be used from where the request comes; its owner is active and may use
+//!    keys.
 //! 3. Nothing has happened since that kills tokens: the generation is still the one of the token.
 //! 4. The scopes of the token that the key can still be granted are what the caller holds; with none left, it is dead.
 
@@ -9,11 +10,12 @@ use entity::api_key::KeyState;
 
 use crate::access::{Caller, Machine, Scopes};
 use crate::app::App;
+use crate::context::Origin;
 use crate::error::{Error, Result};
 use crate::store::{credentials, settings};
 
 /// Recognises the bearer of an access token (RFC 6750), or says that the token is not valid.
-pub async fn bearer(app: &App, token: &str) -> Result<Caller> {
+pub async fn bearer(app: &App, origin: &Origin, token: &str) -> Result<Caller> {
     let now = app.clock.now();
     let claims =
         app.keys.ring.verify(token, &app.issuer, &app.issuer, now).map_err(|_| Error::Unauthenticated)?;
@@ -23,6 +25,7 @@ pub async fn bearer(app: &App, token: &str) -> Result<Caller> {
     };
     let usable = client.key.state == KeyState::Enabled
         && client.key.expires_at.is_none_or(|end| end > now)
+        && client.may_be_used_from(origin.client())
         && client.owner.active
         && client.generation() == claims.generation;
     if !usable {

@@ -215,6 +215,9 @@ impl Exchange<'_> {
             {
                 refused(Outcome::Expired, "This API key has ended.")
             }
+            KeyState::Enabled if !client.may_be_used_from(self.origin.client()) => {
+                refused(Outcome::NetworkNotAllowed, "This API key may not be used from this address.")
+            }
             KeyState::Enabled => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! `latchkey keys`: making keys where the server runs.
 
 use clap::{Args, Subcommand};
+use entity::Timestamp;
 use serde_json::json;
 
 use super::{operator, print};
@@ -39,6 +40,9 @@ pub(super) struct Create {
     /// Bar it from every mutation and from WRITE scopes.
     #[arg(long)]
     read_only: bool,
+    /// Its end, such as 2027-01-31T00:00:00Z; what the settings say when left out.
+    #[arg(long)]
+    expires_at: Option<Timestamp>,
     /// If the owner has a key of that name, do nothing and end with 0.
     #[arg(long)]
     if_absent: bool,
@@ -83,13 +87,14 @@ async fn make(cx: &Context, options: &Create) -> anyhow::Result<Option<Created>>
         roles: (!role_ids.is_empty()).then_some(role_ids),
         scopes: (!options.scopes.is_empty()).then(|| options.scopes.clone()),
         read_only: options.read_only,
-        expires_at: None,
+        networks: None,
+        expires_at: options.expires_at,
         token_lifetime_seconds: None,
         token_limit: None,
         call_limit: None,
         issue_secret: true,
     };
-    Ok(Some(create(cx, new).await?))
+    Ok(Some(create(cx, new, None).await?))
 }
 
 fn shown(created: Created, options: &Create) -> String {

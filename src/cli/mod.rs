@@ -1,6 +1,7 @@
 //! The command: what it can be told, and what it says. Whoever may run it on the data directory may do anything.
 
 mod admin;
+mod apply;
 mod banner;
 mod health;
 mod keys;
@@ -59,6 +60,8 @@ enum Verb {
     /// API keys.
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// Make APIs, scopes, roles and groups as a file says them.
+    Apply(apply::Apply),
     /// Ask the server on this machine whether it is ready.
     Healthcheck,
     /// Print a generated page of the documentation.
@@ -105,6 +108,7 @@ async fn with_settings(settings: &Settings, verb: Option<Verb>) -> anyhow::Resul
         }
         Some(Verb::Admin(verb)) => admin::run(&config, verb).await,
         Some(Verb::Keys(verb)) => keys::run(&config, verb).await,
+        Some(Verb::Apply(options)) => apply::run(&config, &options).await,
         Some(Verb::Healthcheck) => health::check(&config),
         Some(Verb::Schema | Verb::Docs { .. }) => Ok(()),
     }

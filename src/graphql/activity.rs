@@ -1,7 +1,7 @@
 //! The activity log.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use entity::{GlobalId, ObjectKind, activity};
+use entity::{GlobalId, KeyId, ObjectKind, activity};
 
 use super::accounts::{Actor, Owner, actor, owner_row};
 use super::context;
@@ -44,6 +44,12 @@ pub(super) enum ActivityKind {
     KeyDeleted,
     /// An API key got a new secret.
     SecretRegenerated,
+    /// The previous secret of an API key was ended before its time.
+    RotationFinished,
+    /// An API key that waited for approval may be used.
+    KeyApproved,
+    /// An API key that waited for approval was stopped for good.
+    KeyRejected,
     /// A user was made.
     UserCreated,
     /// A user's properties, roles or groups were changed.
@@ -289,10 +295,30 @@ impl ActivityQueries {
         #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
         #[graphql(desc = "End before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<ActivityConnection>> {
-        let cx = context(ctx)?;
-        let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
-        let page = actions::activity::list(cx, &filter, &request).await.map_err(field_error)?;
-        Ok(Some(ActivityConnection::new(page, |row| Activity(row.into_row())).map_err(field_error)?))
+        list(ctx, &filter, PageArguments { first, after, last, before }).await.map(Some)
     }
+}
+
+/// The activity of one API key, of that part of the log which the filter names.
+pub(super) async fn of_key(
+    ctx: &Context<'_>,
+    key: KeyId,
+    filter: Option<ActivityFilter>,
+    page: PageArguments,
+) -> async_graphql::Result<ActivityConnection> {
+    let mut filter = filter.unwrap_or_default().parse().map_err(field_error)?;
+    let wanted = filter.keys.is_none_or(|keys| keys.contains(&key));
+    filter.keys = Some(wanted.then_some(key).into_iter().collect());
+    list(ctx, &filter, page).await
+}
+
+async fn list(
+    ctx: &Context<'_>,
+    filter: &Filter,
+    page: PageArguments,
+) -> async_graphql::Result<ActivityConnection> {
+    let request = page.parse().map_err(field_error)?;
+    let page = actions::activity::list(context(ctx)?, filter, &request).await.map_err(field_error)?;
+    ActivityConnection::new(page, |row| Activity(row.into_row())).map_err(field_error)
 }

@@ -129,6 +129,12 @@ pub(super) enum UserErrorCode {
     BuiltIn,
     /// Without this user nobody could administer the server.
     LastAdministrator,
+    /// The filter matches another number of objects than expected.
+    CountChanged,
+    /// The change needs somebody who may approve API keys.
+    ApprovalRequired,
+    /// The `Idempotency-Key` came with another request before.
+    IdempotencyKeyReused,
 }
 
 /// A mistake that the caller can correct.
@@ -164,6 +170,9 @@ impl From<crate::error::UserError> for UserError {
                 Code::InUse => UserErrorCode::InUse,
                 Code::BuiltIn => UserErrorCode::BuiltIn,
                 Code::LastAdministrator => UserErrorCode::LastAdministrator,
+                Code::CountChanged => UserErrorCode::CountChanged,
+                Code::ApprovalRequired => UserErrorCode::ApprovalRequired,
+                Code::IdempotencyKeyReused => UserErrorCode::IdempotencyKeyReused,
             },
             field: (!error.field.is_empty())
                 .then(|| std::iter::once("input".to_owned()).chain(path).collect()),

@@ -1,14 +1,15 @@
 //! What changes API keys.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use entity::RoleId;
 
 use super::context;
 use super::error::{UserError, payload};
 use super::keys::ApiKey;
-use super::scalars::{DateTime, given, parse_id, parse_ids, parse_owner};
+use super::request::idempotency;
+use super::scalars::{Cidr, DateTime, given, parse_id, parse_ids, parse_networks, parse_owner};
 use crate::actions::keys as actions;
-use crate::actions::keys::{ClientSecret, KeyChanges, NewKey, Selection};
+use crate::actions::keys::{ClientSecret, KeyChanges, NewKey};
 use crate::error::Result;
 use crate::values::{Name, Quota, description};
 
@@ -42,6 +43,8 @@ pub(super) struct CreateApiKeyInput {
     scopes: Option<Vec<String>>,
     /// True bars it from every mutation and from WRITE scopes.
     read_only: Option<bool>,
+    /// The networks that it may be used from, at most 100; everywhere when left out. An empty list is refused.
+    allowed_networks: Option<Vec<Cidr>>,
     /// Its end; none when left out.
     expires_at: Option<DateTime>,
     /// How long its tokens live, in seconds; from 60 to what the settings allow.
@@ -64,6 +67,7 @@ impl CreateApiKeyInput {
             roles: self.role_ids.map(|ids| parse_ids("roleIds", &ids)).transpose()?,
             scopes: self.scopes,
             read_only: self.read_only.unwrap_or(false),
+            networks: self.allowed_networks.map(parse_networks).transpose()?,
             expires_at: self.expires_at.map(|end| end.0),
             token_lifetime_seconds: self.token_lifetime_seconds,
             token_limit: self.token_rate_limit.map(|limit| limit.parse("tokenRateLimit")).transpose()?,
@@ -90,6 +94,9 @@ pub(super) struct UpdateApiKeyInput {
     scopes: MaybeUndefined<Vec<String>>,
     /// Whether it is barred from every mutation and from WRITE scopes.
     read_only: Option<bool>,
+    /// The networks that it may be used from, at most 100; null for everywhere. An empty list is refused. Acts on the
+    /// next request, also of tokens issued before.
+    allowed_networks: MaybeUndefined<Vec<Cidr>>,
     /// The new end; null for none.
     expires_at: MaybeUndefined<DateTime>,
     /// How long its tokens live, in seconds; null for what the settings say.
@@ -109,6 +116,7 @@ impl UpdateApiKeyInput {
             roles: given(self.role_ids, |ids| parse_ids::<RoleId>("roleIds", &ids))?,
             scopes: given(self.scopes, Ok)?,
             read_only: self.read_only,
+            networks: given(self.allowed_networks, parse_networks)?,
             expires_at: given(self.expires_at, |end| Ok(end.0))?,
             token_lifetime_seconds: given(self.token_lifetime_seconds, Ok)?,
             token_limit: given(self.token_rate_limit, |limit| limit.parse("tokenRateLimit"))?,
@@ -117,57 +125,13 @@ impl UpdateApiKeyInput {
     }
 }
 
-/// The API keys that a change is for. More ways to select can be added.
-#[derive(Clone, Debug, OneofObject)]
-pub(super) enum ApiKeySelection {
-    /// These keys; at most 1,000.
-    Ids(Vec<ID>),
-}
-
-impl ApiKeySelection {
-    fn parse(self) -> Result<Selection> {
-        let Self::Ids(ids) = self;
-        Ok(Selection::of(parse_ids("selection", &ids)?)?)
-    }
-}
-
-/// Which API keys, and why.
-#[derive(Clone, Debug, InputObject)]
-pub(super) struct ApiKeySelectionInput {
-    /// Which API keys.
-    selection: ApiKeySelection,
-    /// Why; it goes into the activity log.
-    reason: Option<String>,
-}
-
-impl ApiKeySelectionInput {
-    fn parse(self) -> Result<(Selection, Option<String>)> {
-        Ok((self.selection.parse()?, reason(self.reason)?))
-    }
-}
-
-fn reason(text: Option<String>) -> Result<Option<String>> {
-    Ok(text.map(|text| description("reason", &text)).transpose()?.flatten())
-}
-
-/// Which API keys get new secrets, and for how long the old ones work too.
-#[derive(Clone, Debug, InputObject)]
-pub(super) struct RegenerateSecretsInput {
-    /// Which API keys.
-    selection: ApiKeySelection,
-    /// For how many seconds the old secrets work too; at most 30 days, and what the settings say when left out.
-    /// With 0 they stop at once, and with them every token they were exchanged for.
-    grace_period_seconds: Option<i32>,
-    /// Why; it goes into the activity log.
-    reason: Option<String>,
-}
-
 /// The new API key and its secret.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct CreateApiKeyPayload {
     /// The new key; null if there are errors.
     api_key: Option<ApiKey>,
-    /// The secret. It is shown this once and cannot be had again.
+    /// The secret. It is shown this once and cannot be had again; null for a key made without, and if the request was
+    /// sent before.
     client_secret: Option<String>,
     /// What the caller can correct.
     user_errors: Vec<UserError>,
@@ -182,78 +146,22 @@ pub(super) struct UpdateApiKeyPayload {
     user_errors: Vec<UserError>,
 }
 
-/// The changed API keys.
-#[derive(Clone, Debug, SimpleObject)]
-pub(super) struct ApiKeysPayload {
-    /// The selected keys as they are now.
-    api_keys: Vec<ApiKey>,
-    /// Why other selected keys were not changed; the rest stands.
-    user_errors: Vec<UserError>,
-}
-
-/// The deleted API keys.
-#[derive(Clone, Debug, SimpleObject)]
-pub(super) struct DeleteApiKeysPayload {
-    /// The ids of the deleted keys.
-    deleted_ids: Vec<ID>,
-    /// Why other selected keys were not deleted; the rest stands.
-    user_errors: Vec<UserError>,
-}
-
-/// The new secrets.
-#[derive(Clone, Debug, SimpleObject)]
-pub(super) struct RegenerateSecretsPayload {
-    /// The new secret of each selected key.
-    issued: Vec<IssuedSecret>,
-    /// Why other selected keys got none; the rest stands.
-    user_errors: Vec<UserError>,
-}
-
-/// A new secret of an API key.
-#[derive(Clone, Debug, SimpleObject)]
-pub(super) struct IssuedSecret {
-    /// Whose it is.
-    api_key: ApiKey,
-    /// The secret. It is shown this once and cannot be had again.
-    client_secret: String,
-    /// Until when the old secret works too; null if it stopped at once.
-    previous_valid_until: Option<DateTime>,
-}
-
-/// Runs the action that a selection is for.
-macro_rules! on_selection {
-    ($ctx:expr, $input:expr, $action:path) => {
-        payload(match $input.parse() {
-            Ok((selection, reason)) => $action(context($ctx)?, &selection, reason.as_deref()).await,
-            Err(error) => Err(error),
-        })?
-    };
-}
-
-fn changed(
-    (changed, mut user_errors): (Option<actions::Changed>, Vec<UserError>),
-) -> (Vec<ApiKey>, Vec<UserError>) {
-    let Some(changed) = changed else {
-        return (Vec::new(), user_errors);
-    };
-    user_errors.extend(changed.errors.into_iter().map(Into::into));
-    (changed.keys.into_iter().map(ApiKey::from).collect(), user_errors)
-}
-
 #[derive(Default)]
 pub(super) struct KeyMutations;
 
 /// What changes API keys.
 #[Object]
 impl KeyMutations {
-    /// Makes an API key. It can be used at once; its secret is in this answer and nowhere else.
+    /// Makes an API key. It can be used at once, unless it waits for approval; its secret is in this answer and nowhere
+    /// else. With the header `Idempotency-Key` the same request can be sent again: it answers with the key that it made,
+    /// without the secret.
     async fn create_api_key(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What it is made from.")] input: CreateApiKeyInput,
     ) -> async_graphql::Result<Option<CreateApiKeyPayload>> {
         let result = match input.parse() {
-            Ok(new) => actions::create(context(ctx)?, new).await,
+            Ok(new) => actions::create(context(ctx)?, new, idempotency(ctx)).await,
             Err(error) => Err(error),
         };
         let (created, user_errors) = payload(result)?;
@@ -276,68 +184,5 @@ impl KeyMutations {
         };
         let (key, user_errors) = payload(result)?;
         Ok(Some(UpdateApiKeyPayload { api_key: key.map(ApiKey::from), user_errors }))
-    }
-
-    /// A new secret for every selected key. The old one stops at once, or after `gracePeriodSeconds`.
-    async fn regenerate_secrets(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and how.")] input: RegenerateSecretsInput,
-    ) -> async_graphql::Result<Option<RegenerateSecretsPayload>> {
-        let grace = input.grace_period_seconds;
-        let result = match ApiKeySelectionInput::parse(ApiKeySelectionInput {
-            selection: input.selection,
-            reason: input.reason,
-        }) {
-            Ok((keys, reason)) => {
-                actions::regenerate_secrets(context(ctx)?, &keys, grace, reason.as_deref()).await
-            }
-            Err(error) => Err(error),
-        };
-        let (rotated, mut user_errors) = payload(result)?;
-        let mut issued = Vec::new();
-        if let Some(rotated) = rotated {
-            user_errors.extend(rotated.errors.into_iter().map(Into::into));
-            issued.extend(rotated.issued.into_iter().map(|issued| IssuedSecret {
-                api_key: issued.key.into(),
-                client_secret: issued.secret.reveal(),
-                previous_valid_until: issued.previous_valid_until.map(DateTime),
-            }));
-        }
-        Ok(Some(RegenerateSecretsPayload { issued, user_errors }))
-    }
-
-    /// Lets API keys be used again. Tokens that died when they were disabled stay dead.
-    async fn enable_api_keys(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
-    ) -> async_graphql::Result<Option<ApiKeysPayload>> {
-        let (api_keys, user_errors) = changed(on_selection!(ctx, input, actions::enable));
-        Ok(Some(ApiKeysPayload { api_keys, user_errors }))
-    }
-
-    /// Stops API keys at once, and every token issued to them.
-    async fn disable_api_keys(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
-    ) -> async_graphql::Result<Option<ApiKeysPayload>> {
-        let (api_keys, user_errors) = changed(on_selection!(ctx, input, actions::disable));
-        Ok(Some(ApiKeysPayload { api_keys, user_errors }))
-    }
-
-    /// Stops API keys for good, and every token issued to them.
-    async fn delete_api_keys(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
-    ) -> async_graphql::Result<Option<DeleteApiKeysPayload>> {
-        let (keys, user_errors) = changed(on_selection!(ctx, input, actions::delete));
-        let mut deleted_ids = Vec::new();
-        for key in keys {
-            deleted_ids.push(key.id(ctx).await?);
-        }
-        Ok(Some(DeleteApiKeysPayload { deleted_ids, user_errors }))
     }
 }

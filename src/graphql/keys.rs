@@ -6,17 +6,19 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use entity::{KeyId, key_secret};
 
 use super::accounts::{Actor, Owner, actor, owner_row};
+use super::activity::{self, ActivityFilter};
 use super::context;
 use super::error::field_error;
 use super::key_filter::{ApiKeyBy, ApiKeyFilter, ApiKeyOrder};
-use super::loaders::{Defaults, EffectiveScopesOf, OfKey, RolesOf, ScopesOf, SecretsOf, load};
-use super::page::{ApiKeyConnection, PageArguments, page_cost, wants_count};
+use super::loaders::{Defaults, EffectiveScopesOf, OfKey, RolesOf, ScopesOf, SecretsOf, VerbsOf, load};
+use super::page::{ActivityConnection, ApiKeyConnection, PageArguments, page_cost, wants_count};
 use super::roles::Role;
-use super::scalars::{DateTime, parse_id};
+use super::scalars::{Cidr, DateTime, parse_id};
 use super::scopes::Scope;
 use crate::actions::keys as actions;
-use crate::actions::keys::{Key, KeyFilter};
+use crate::actions::keys::{Key, KeyFilter, Verbs};
 use crate::error::Error;
+use crate::values::Networks;
 
 /// What an API key is at the moment: the first that applies, from the bottom of this list. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -82,6 +84,43 @@ pub(super) struct LastUsed {
     operation: Option<String>,
 }
 
+/// Which verbs the viewer may use on an API key, for showing or hiding them: the permission is there, and the state of
+/// the key is one that the verb is for.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub(super) struct ApiKeyPermissions {
+    /// Change its properties and grants.
+    update: bool,
+    /// Give it a new secret.
+    regenerate_secrets: bool,
+    /// End its previous secret.
+    finish_rotation: bool,
+    /// Let it be used again.
+    enable: bool,
+    /// Stop it.
+    disable: bool,
+    /// Stop it for good.
+    delete: bool,
+    /// Let it be used for the first time.
+    approve: bool,
+    /// Delete it instead of approving it.
+    reject: bool,
+}
+
+impl From<Verbs> for ApiKeyPermissions {
+    fn from(verbs: Verbs) -> Self {
+        Self {
+            update: verbs.update,
+            regenerate_secrets: verbs.regenerate_secrets,
+            finish_rotation: verbs.finish_rotation,
+            enable: verbs.enable,
+            disable: verbs.disable,
+            delete: verbs.delete,
+            approve: verbs.approve,
+            reject: verbs.reject,
+        }
+    }
+}
+
 /// An API key: an OAuth 2.0 confidential client with an owner, roles, scopes, limits and an end.
 #[derive(Clone, Debug)]
 pub(super) struct ApiKey(Arc<Key>);
@@ -89,6 +128,10 @@ pub(super) struct ApiKey(Arc<Key>);
 impl ApiKey {
     pub(super) fn new(key: Arc<Key>) -> Self {
         Self(key)
+    }
+
+    pub(super) fn global_id(&self) -> ID {
+        ID(self.0.id.to_string())
     }
 
     fn of(&self) -> OfKey {
@@ -115,7 +158,7 @@ impl From<Key> for ApiKey {
 impl ApiKey {
     /// The id, such as `key_01j9…`.
     pub(super) async fn id(&self) -> ID {
-        ID(self.0.id.to_string())
+        self.global_id()
     }
 
     /// The OAuth client id: 32 upper-case hex characters, never used again.
@@ -187,6 +230,14 @@ impl ApiKey {
         Ok(load(ctx, SecretsOf(self.of())).await?.unwrap_or_default().into_iter().map(Into::into).collect())
     }
 
+    /// The networks that it may be exchanged and its tokens used from; empty for everywhere.
+    async fn allowed_networks(&self) -> async_graphql::Result<Vec<Cidr>> {
+        let Some(stored) = &self.0.allowed_networks else { return Ok(Vec::new()) };
+        let unreadable = || field_error(Error::internal("the networks of a key cannot be read"));
+        let networks = Networks::stored(stored).ok_or_else(unreadable)?;
+        Ok(networks.to_texts().into_iter().map(Cidr).collect())
+    }
+
     /// How long its tokens live, in seconds.
     async fn token_lifetime_seconds(&self, ctx: &Context<'_>) -> async_graphql::Result<i32> {
         let settings = settings(ctx).await?;
@@ -235,6 +286,27 @@ impl ApiKey {
             user_agent: self.0.last_used_user_agent.clone(),
             operation: self.0.last_used_operation.clone(),
         })
+    }
+
+    /// What the log has about it and was done with it, newest first; null without permission to see activity.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
+    async fn activity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which rows; all when left out.")] filter: Option<ActivityFilter>,
+        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<ActivityConnection>> {
+        let page = PageArguments { first, after, last, before };
+        activity::of_key(ctx, self.0.id, filter, page).await.map(Some)
+    }
+
+    /// Which of the verbs the viewer may use on it, as it is now.
+    async fn viewer_can(&self, ctx: &Context<'_>) -> async_graphql::Result<ApiKeyPermissions> {
+        Ok(load(ctx, VerbsOf(self.of())).await?.unwrap_or_default().into())
     }
 
     /// Raised by each change; send it back in updates to notice a lost update.

@@ -101,6 +101,11 @@ of_key!(
     SecretsOf, Vec<key_secret::Model>, keys::secrets_of
 );
 
+of_key!(
+    /// What the viewer may do to a key.
+    VerbsOf, keys::Verbs, keys::verbs
+);
+
 impl Loader<KeyId> for Batches {
     type Value = Arc<Key>;
     type Error = Arc<Error>;

@@ -9,8 +9,10 @@ mod error;
 mod gate;
 mod groups;
 mod inputs;
+mod key_bulk;
 mod key_filter;
 mod key_mutations;
+mod key_selection;
 mod keys;
 mod lexer;
 mod loaders;
@@ -79,6 +81,7 @@ struct Query(
 #[derive(Default, MergedObject)]
 struct Mutation(
     key_mutations::KeyMutations,
+    key_bulk::KeyBulkMutations,
     users::UserMutations,
     service_accounts::ServiceAccountMutations,
     groups::GroupMutations,
@@ -153,10 +156,9 @@ impl Schema {
     /// Refuses what is too much, not for this caller, or not valid, before anything runs.
     async fn prepare(&self, cx: &Context, operation: Operation) -> Result<Meant, Vec<ServerError>> {
         let alone = |error| vec![error];
-        let text = request::text(&cx.app.documents, operation.document).map_err(alone)?;
-        let document = self.parse(text).map_err(alone)?;
-        let name = operation.operation_name.as_deref().filter(|name| !name.is_empty());
-        let meant = Meant::new(cx, document, name, (operation.variables, operation.by_get)).map_err(alone)?;
+        let text = request::text(&cx.app.documents, &operation.document).map_err(alone)?;
+        let document = self.parse(Arc::clone(&text)).map_err(alone)?;
+        let meant = Meant::new(cx, document, (&text, operation)).map_err(alone)?;
         if !meant.document.is_valid() {
             let errors = self.validates.execute(meant.to_validate()).await.errors;
             if !errors.is_empty() {

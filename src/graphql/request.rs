@@ -9,6 +9,7 @@ use super::error::{code, request_error};
 use crate::context::Context;
 use crate::documents::{DocumentId, Documents, NoDocument};
 use crate::error::Error;
+use crate::values::Idempotency;
 
 /// What a client sent (GraphQL over HTTP, section "Request Parameters").
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Operation {
     pub variables: serde_json::Map<String, serde_json::Value>,
     /// By GET only queries are executed.
     pub by_get: bool,
+    /// The name under which the client may send the same request again.
+    pub idempotency_key: Option<String>,
 }
 
 /// How a client says which document it means.
@@ -41,6 +44,7 @@ pub(super) struct Meant {
     pub operation: Arc<document::Operation>,
     /// With the defaults of those that were left out.
     pub variables: Variables,
+    idempotency: Option<Arc<Idempotency>>,
 }
 
 impl Meant {
@@ -48,19 +52,24 @@ impl Meant {
     pub(super) fn new(
         cx: &Context,
         document: Arc<Document>,
-        name: Option<&str>,
-        (variables, by_get): (serde_json::Map<String, serde_json::Value>, bool),
+        (text, asked): (&str, Operation),
     ) -> Result<Self, ServerError> {
+        let name = asked.operation_name.as_deref().filter(|name| !name.is_empty());
         let operation = Arc::clone(document.operation(name)?);
-        if operation.is_mutation && by_get {
+        if operation.is_mutation && asked.by_get {
             let message = "GET is for queries: send a mutation by POST.";
             return Err(request_error(message, code::METHOD_NOT_ALLOWED));
         }
         if operation.is_mutation && cx.caller.is_read_only() {
             return Err(request_error(Error::ReadOnly.to_string(), code::READ_ONLY));
         }
-        let variables = operation.with_defaults(Variables::from_json(variables.into()));
-        Ok(Self { document, operation, variables })
+        let variables = serde_json::Value::from(asked.variables);
+        let idempotency = asked.idempotency_key.map(|key| {
+            let request = format!("{}\n{variables}\n{text}", name.unwrap_or_default());
+            Arc::new(Idempotency { key, request })
+        });
+        let variables = operation.with_defaults(Variables::from_json(variables));
+        Ok(Self { document, operation, variables, idempotency })
     }
 
     /// For validation: the document as it is, which the extension puts in place.
@@ -78,8 +87,13 @@ impl Meant {
     }
 }
 
+/// The name under which the client of this request may send it again.
+pub(super) fn idempotency<'a>(ctx: &async_graphql::Context<'a>) -> Option<&'a Idempotency> {
+    ctx.data_opt::<Meant>()?.idempotency.as_deref()
+}
+
 /// The text that is meant: what was sent, or what the id stands for.
-pub(super) fn text(documents: &Documents, asked: Asked) -> Result<Arc<str>, ServerError> {
+pub(super) fn text(documents: &Documents, asked: &Asked) -> Result<Arc<str>, ServerError> {
     let bad = |message: &str| request_error(message, code::BAD_USER_INPUT);
     let (found, by_apollo) = match asked {
         Asked::Text(text) => (documents.by_text(text), false),
@@ -87,7 +101,7 @@ pub(super) fn text(documents: &Documents, asked: Asked) -> Result<Arc<str>, Serv
             let id: DocumentId = id.parse().map_err(|_| {
                 bad("The id of a document is `sha256:` and its digest in 64 lower-case hex characters.")
             })?;
-            (documents.by_id(&id, text.as_deref()), apollo)
+            (documents.by_id(&id, text.as_deref()), *apollo)
         }
     };
     found.map_err(|reason| match reason {

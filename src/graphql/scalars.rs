@@ -6,7 +6,7 @@ use async_graphql::{ID, InputValueError, InputValueResult, MaybeUndefined, Scala
 use entity::{AccountId, GlobalId, ObjectKind, Timestamp};
 
 use crate::error::{Error, Result, UserError};
-use crate::values::Search;
+use crate::values::{Networks, Search};
 
 /// An instant in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z` (RFC 3339). Other offsets are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,34 @@ impl ScalarType for Long {
 
     fn to_value(&self) -> Value {
         Value::Number(self.0.into())
+    }
+}
+
+/// A network as its first address and the length of its prefix, such as `10.0.0.0/8` (RFC 4632, section 3.1) or
+/// `2001:db8::/32` (RFC 4291, section 2.3); no bit is set beyond the prefix. As input also an address, which stands for
+/// itself alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cidr(pub String);
+
+/// A network as its first address and the length of its prefix, such as `10.0.0.0/8` (RFC 4632, section 3.1) or
+/// `2001:db8::/32` (RFC 4291, section 2.3); no bit is set beyond the prefix. As input also an address, which stands for
+/// itself alone.
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc4632")]
+impl ScalarType for Cidr {
+    /// Any text: what is wrong with it is said among the user errors, which can say what would be right.
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text)),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::String(_))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
     }
 }
 
@@ -116,6 +144,12 @@ pub(super) fn parse_actors(field: &'static str, ids: &[ID]) -> Result<Vec<Global
 /// Reads what is searched for; a blank text is no search.
 pub(super) fn search(text: Option<String>) -> Result<Option<Search>> {
     Ok(text.map(|text| Search::parse("search", &text)).transpose()?.flatten())
+}
+
+/// Reads the networks of a key.
+pub(super) fn parse_networks(networks: Vec<Cidr>) -> Result<Networks> {
+    let texts: Vec<String> = networks.into_iter().map(|network| network.0).collect();
+    Ok(Networks::parse("allowedNetworks", &texts)?)
 }
 
 /// Nothing for a field left out, an inner nothing for null.

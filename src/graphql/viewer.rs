@@ -38,6 +38,8 @@ pub(super) struct ViewerPermissions {
     create_api_keys_for_others: bool,
     /// Change, rotate, disable and delete one's own API keys.
     manage_api_keys: bool,
+    /// Approve and reject API keys that wait for it.
+    approve_api_keys: bool,
     /// See roles.
     view_roles: bool,
     /// See APIs and their scopes.
@@ -105,6 +107,7 @@ impl Viewer {
             create_api_keys: may(Action::CreateKey),
             create_api_keys_for_others: may(Action::CreateKeyForOthers),
             manage_api_keys: may(Action::UpdateKey),
+            approve_api_keys: may(Action::ApproveKeys),
             view_roles: may(Action::ViewRoles),
             view_scopes: may(Action::ViewScopes),
             view_activity: may(Action::ViewActivity),

@@ -1,4 +1,14 @@
 //! Where a request came from: its id, the client's address, the user agent; and its line in the log.
+//!
+//! `X-Forwarded-For` is believed only as far as trusted proxies have written it. Each proxy adds, at the right end, the
+//! address that it was called from:
+//!
+//! 1. The peer of the connection is known. If it is no trusted proxy, it is the client, whatever the header says.
+//! 2. A trusted proxy vouches for the entry that it added: the right-most one that is not used up. If that is a trusted
+//!    proxy in its turn, it vouches for the next one to the left; otherwise it is the client.
+//! 3. A trusted address with no entry left speaks for itself: it is the client.
+//! 4. If the entry is no address, somebody is there whom nobody names: the client is not known, and what stands further
+//!    left counts no more.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -26,9 +36,11 @@ pub(super) async fn trace(
     next: Next,
 ) -> Response {
     let id = format!("{:032x}", u128::from_be_bytes(bytes(&*state.app.entropy)));
+    let (ip, hidden) = client(peer.ip(), request.headers(), &state.app.trusted_proxies);
     let origin = Origin {
         request_id: Some(id.clone()),
-        ip: Some(client_address(peer.ip(), request.headers(), &state.app.trusted_proxies)),
+        ip: Some(ip),
+        hidden,
         user_agent: user_agent(request.headers()),
     };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -50,37 +62,31 @@ pub(super) async fn trace(
     response
 }
 
-/// The peer, unless it is a trusted proxy; then the right-most forwarded address that no trusted proxy stands behind.
-/// What is left of it was written by strangers.
-fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let peer = peer.to_canonical();
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
-    if !is_trusted(peer) {
-        return peer;
-    }
-    let forwarded: Vec<&str> = headers
-        .get_all(FORWARDED_FOR)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .collect();
-    let mut client = peer;
-    for text in forwarded.iter().rev() {
-        let Some(address) = address(text.trim()) else {
-            break;
-        };
-        client = address;
-        if !is_trusted(address) {
-            break;
+/// The nearest address that can be believed, and whether the client hides behind it.
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> (IpAddr, bool) {
+    let values: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
+    // Several headers are one list (RFC 9110, section 5.3).
+    let mut entries = values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
+    let mut nearest = peer.to_canonical();
+    while trusted.iter().any(|network| network.contains(&nearest)) {
+        match entries.next().map(address) {
+            Some(Some(address)) => nearest = address,
+            Some(None) => return (nearest, true),
+            None => break,
         }
     }
-    client
+    (nearest, false)
 }
 
-/// An address, with or without a port.
-fn address(text: &str) -> Option<IpAddr> {
-    let plain = text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip())).ok();
-    plain.map(|address: IpAddr| address.to_canonical())
+/// An address, with or without a port; IPv6 with or without brackets.
+fn address(entry: &[u8]) -> Option<IpAddr> {
+    let text = str::from_utf8(entry).ok()?.trim_matches([' ', '\t']);
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let address = match bare {
+        Some(v6) => v6.parse().map(IpAddr::V6).ok(),
+        None => text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip())).ok(),
+    };
+    address.map(|address| address.to_canonical())
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<String> {
@@ -92,28 +98,92 @@ fn user_agent(headers: &HeaderMap) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn client(peer: &str, forwarded: &[&'static str]) -> String {
+    /// The nearest address; in brackets, if the client hides behind it.
+    fn shown(peer: &str, forwarded: &[&[u8]]) -> String {
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append(FORWARDED_FOR, HeaderValue::from_static(value));
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(value).unwrap());
         }
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+        let (nearest, hidden) = client(peer.parse().unwrap(), &headers, &trusted);
+        if hidden { format!("({nearest})") } else { nearest.to_string() }
+    }
+
+    #[track_caller]
+    fn check(cases: &[(&str, &[&[u8]], &str)]) {
+        for (peer, forwarded, expected) in cases {
+            let text: Vec<String> = forwarded.iter().map(|value| value.escape_ascii().to_string()).collect();
+            assert_eq!(shown(peer, forwarded), *expected, "{peer} with {text:?}");
+        }
     }
 
     #[test]
-    fn strangers_cannot_choose_their_address() {
-        assert_eq!(client("203.0.113.7", &["198.51.100.1"]), "203.0.113.7");
-        assert_eq!(client("10.0.0.1", &["198.51.100.1, 203.0.113.9"]), "203.0.113.9");
-        assert_eq!(client("10.0.0.1", &["198.51.100.1", "203.0.113.9, 10.0.0.2"]), "203.0.113.9");
+    fn who_is_no_trusted_proxy_cannot_choose_an_address() {
+        check(&[
+            ("203.0.113.7", &[], "203.0.113.7"),
+            ("203.0.113.7", &[b"198.51.100.1"], "203.0.113.7"),
+            ("203.0.113.7", &[b"10.0.0.1"], "203.0.113.7"),
+            ("203.0.113.7", &[b"nonsense"], "203.0.113.7"),
+            ("2001:db8::7", &[b"198.51.100.1"], "2001:db8::7"),
+            ("::ffff:203.0.113.7", &[b"198.51.100.1"], "203.0.113.7"),
+        ]);
     }
 
     #[test]
-    fn odd_forms_are_understood_or_ignored() {
-        assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
-        assert_eq!(client("10.0.0.1", &["nonsense"]), "10.0.0.1");
-        assert_eq!(client("10.0.0.1", &["203.0.113.9:4711"]), "203.0.113.9");
-        assert_eq!(client("::ffff:10.0.0.1", &["::ffff:203.0.113.9"]), "203.0.113.9");
-        assert_eq!(client("fd00::1", &["[2001:db8::1]:443"]), "2001:db8::1");
+    fn the_right_most_address_that_no_trusted_proxy_has_is_the_client() {
+        check(&[
+            ("10.0.0.1", &[b"203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &[b"198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &[b"198.51.100.1", b"203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+            ("10.0.0.1", &[b"203.0.113.9,10.0.0.3", b"fd00::2", b"10.0.0.2"], "203.0.113.9"),
+            ("10.0.0.1", &[b"198.51.100.1, 203.0.113.9, 10.0.0.3, 10.0.0.2"], "203.0.113.9"),
+            // The proxies' own: nobody forwards for the left-most.
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &[b"10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        ]);
+    }
+
+    #[test]
+    fn addresses_come_in_many_forms() {
+        check(&[
+            ("10.0.0.1", &[b"  203.0.113.9\t"], "203.0.113.9"),
+            ("10.0.0.1", &[b"198.51.100.1 ,\t 203.0.113.9 , 10.0.0.2 "], "203.0.113.9"),
+            ("10.0.0.1", &[b"203.0.113.9:4711"], "203.0.113.9"),
+            ("10.0.0.1", &[b"203.0.113.9, 10.0.0.2:4711"], "203.0.113.9"),
+            ("10.0.0.1", &[b"::ffff:203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &[b"203.0.113.9, ::ffff:10.0.0.2"], "203.0.113.9"),
+            ("::ffff:10.0.0.1", &[b"::ffff:203.0.113.9"], "203.0.113.9"),
+            ("fd00::1", &[b"2001:db8::1"], "2001:db8::1"),
+            ("fd00::1", &[b"[2001:db8::1]"], "2001:db8::1"),
+            ("fd00::1", &[b"[2001:db8::1]:443"], "2001:db8::1"),
+            ("fd00::1", &[b"2001:DB8:0::1, [fd00::2]:443"], "2001:db8::1"),
+        ]);
+    }
+
+    #[test]
+    fn what_is_no_address_hides_the_client_and_what_stands_left_of_it_counts_no_more() {
+        check(&[
+            ("10.0.0.1", &[b"nonsense"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"unknown"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b""], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"203.0.113.9, unknown"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"203.0.113.9,"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"203.0.113.9", b""], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"203.0.113.9", b"unix:, 10.0.0.2"], "(10.0.0.2)"),
+            ("10.0.0.1", &[b"203.0.113.9", b"\xff, 10.0.0.2"], "(10.0.0.2)"),
+            ("10.0.0.1", &[b"203.0.113.9", b"\xff"], "(10.0.0.1)"),
+            // Bytes that are no text do not hide what stands right of them.
+            ("10.0.0.1", &[b"198.51.100.1", b"\xff, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &[b"nonsense, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &[b"203.0.113.9:"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"203.0.113.9:65536"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"203.0.113.09"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"[203.0.113.9]"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"[2001:db8::1"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"203.0.113.0/24"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"for=203.0.113.9"], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"\"203.0.113.9\""], "(10.0.0.1)"),
+            ("10.0.0.1", &[b"203.0.113.9 198.51.100.1"], "(10.0.0.1)"),
+        ]);
     }
 }

@@ -1,23 +1,22 @@
-//! Users and service accounts.
+//! Users and service accounts. Their lists are in `account_filter.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use entity::account::{self, AccountKind};
 use entity::{
     AccountId, GlobalId, GroupId, ObjectKind, RoleId, ScopeId, ServiceAccountId, Timestamp, UserId,
-    account_role, account_scope, group_member, role, scope, service_account, user,
+    account_role, account_scope, group_member, group_role, role, scope, service_account, user, user_role,
 };
 use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement};
-use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DbBackend, PaginatorTrait as _, QueryFilter as _, QuerySelect as _,
-    Select,
-};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, QueryFilter as _, QuerySelect as _};
 
-use super::page::{self, ForeignCursor, Page, PageRequest, Sort};
-use super::{Reached, rows, search};
+use super::{rows, search};
 use crate::access::Reach;
 use crate::error::Result;
-use crate::values::Search;
+
+pub use super::account_filter::{
+    UserFilter, count_service_accounts, count_users, list_service_accounts, list_users,
+};
 
 /// Whom keys belong to.
 #[derive(Clone, Debug)]
@@ -71,113 +70,6 @@ pub fn new_account(
         created_at: now,
         updated_at: now,
     }
-}
-
-/// Which users: all conditions hold together, a list means any of its values.
-#[derive(Clone, Debug, Default)]
-pub struct UserFilter {
-    /// Of the address, the handle or the name.
-    pub search: Option<Search>,
-    pub active: Option<bool>,
-    pub groups: Option<Vec<GroupId>>,
-    /// Directly or through groups.
-    pub roles: Option<Vec<RoleId>>,
-}
-
-impl UserFilter {
-    fn condition(&self, backend: DbBackend) -> Condition {
-        let is = |accounts: SelectStatement| user::Column::Id.in_subquery(accounts);
-        let search = self.search.as_ref();
-        let found = search.map(|text| {
-            search::accounts(text, (user::Entity, user::Column::Id), (ObjectKind::User, backend))
-        });
-        let active = self.active.map(|active| {
-            let accounts = Query::select().column(account::Column::Id).from(account::Entity).take();
-            is(accounts.clone().and_where(account::Column::Active.eq(active)).take())
-        });
-        let in_groups = self.groups.as_ref().map(|groups| {
-            let members =
-                Query::select().column(group_member::Column::UserId).from(group_member::Entity).take();
-            is(members.clone().and_where(group_member::Column::GroupId.is_in(groups.iter().copied())).take())
-        });
-        let with_roles = self.roles.as_ref().map(|roles| {
-            let holders =
-                Query::select().column(account_role::Column::AccountId).from(account_role::Entity).take();
-            is(holders.clone().and_where(account_role::Column::RoleId.is_in(roles.iter().copied())).take())
-        });
-        Condition::all().add_option(found).add_option(active).add_option(in_groups).add_option(with_roles)
-    }
-}
-
-/// Users by e-mail address.
-pub async fn list_users(
-    db: &impl ConnectionTrait,
-    reach: &Reach,
-    filter: &UserFilter,
-    request: &PageRequest,
-) -> Result<Result<Page<UserRow>, ForeignCursor>> {
-    let sort = Sort { order: 20, column: Some(user::Column::Email), id: user::Column::Id, descending: false };
-    let page = page::fetch(
-        db,
-        rows::users(reach).filter(filter.condition(db.get_database_backend())),
-        sort,
-        request,
-    )
-    .await?;
-    owners_of(db, page, |user| user.id.into(), Owner::into_user).await
-}
-
-pub async fn count_users(db: &impl ConnectionTrait, reach: &Reach, filter: &UserFilter) -> Result<u64> {
-    Ok(rows::users(reach).filter(filter.condition(db.get_database_backend())).count(db).await?)
-}
-
-/// The service accounts that a search finds, by name.
-pub async fn list_service_accounts(
-    db: &impl ConnectionTrait,
-    reach: &Reach,
-    search: Option<&Search>,
-    request: &PageRequest,
-) -> Result<Result<Page<ServiceAccountRow>, ForeignCursor>> {
-    use service_account::Column;
-    let select = found_service_accounts(db, reach, search);
-    let sort = Sort { order: 21, column: Some(Column::Name), id: Column::Id, descending: false };
-    let page = page::fetch(db, select, sort, request).await?;
-    owners_of(db, page, |row| AccountId(row.id.0), Owner::into_service_account).await
-}
-
-pub async fn count_service_accounts(
-    db: &impl ConnectionTrait,
-    reach: &Reach,
-    search: Option<&Search>,
-) -> Result<u64> {
-    Ok(found_service_accounts(db, reach, search).count(db).await?)
-}
-
-fn found_service_accounts(
-    db: &impl ConnectionTrait,
-    reach: &Reach,
-    search: Option<&Search>,
-) -> Select<service_account::Entity> {
-    let kind = (ObjectKind::ServiceAccount, db.get_database_backend());
-    let found = search
-        .map(|text| search::accounts(text, (service_account::Entity, service_account::Column::Id), kind));
-    rows::service_accounts(reach).filter(Condition::all().add_option(found))
-}
-
-/// A page with whole accounts in the place of its rows.
-async fn owners_of<M, T>(
-    db: &impl ConnectionTrait,
-    page: Result<Page<Reached<M>>, ForeignCursor>,
-    id: impl Fn(&M) -> AccountId,
-    pick: impl Fn(Owner) -> Option<T>,
-) -> Result<Result<Page<T>, ForeignCursor>> {
-    let Ok(page) = page else { return Ok(Err(ForeignCursor)) };
-    let ids: Vec<AccountId> = page.rows.iter().map(|(_, row)| id(row)).collect();
-    let mut owners: HashMap<AccountId, Owner> =
-        behind_rows(db, &ids).await?.into_iter().map(|owner| (owner.account().id, owner)).collect();
-    let mut whole = |row: &M| owners.remove(&id(row)).and_then(&pick);
-    let rows = page.rows.into_iter().filter_map(|(cursor, row)| Some((cursor, whole(&row)?))).collect();
-    Ok(Ok(Page { rows, has_previous: page.has_previous, has_next: page.has_next }))
 }
 
 /// The accounts with these ids that are within reach.
@@ -310,15 +202,10 @@ pub async fn service_account_by_name(
 
 /// Whether anybody who is active holds everything, directly or through a group.
 pub async fn has_active_administrator(db: &impl ConnectionTrait) -> Result<bool> {
-    let all = Query::select()
-        .column(role::Column::Id)
-        .from(role::Entity)
-        .and_where(role::Column::AllScopes.eq(true))
-        .take();
     let holders = Query::select()
         .column(account_role::Column::AccountId)
         .from(account_role::Entity)
-        .and_where(account_role::Column::RoleId.in_subquery(all))
+        .and_where(account_role::Column::RoleId.in_subquery(roles_with_everything()))
         .take();
     let administrators = rows::before_permission::<account::Entity>()
         .filter(account::Column::Active.eq(true))
@@ -326,17 +213,54 @@ pub async fn has_active_administrator(db: &impl ConnectionTrait) -> Result<bool>
     Ok(administrators.one(db).await?.is_some())
 }
 
+/// The same, if the `stripped` groups did not have such a role and the `raised` ones had one.
+pub async fn would_have_active_administrator(
+    db: &impl ConnectionTrait,
+    stripped: &[GroupId],
+    raised: &[GroupId],
+) -> Result<bool> {
+    let groups = Query::select()
+        .column(group_role::Column::GroupId)
+        .from(group_role::Entity)
+        .and_where(group_role::Column::RoleId.in_subquery(roles_with_everything()))
+        .and_where(group_role::Column::GroupId.is_not_in(stripped.iter().copied()))
+        .take();
+    let members = Query::select()
+        .column(group_member::Column::UserId)
+        .from(group_member::Entity)
+        .cond_where(
+            Condition::any()
+                .add(group_member::Column::GroupId.in_subquery(groups))
+                .add(group_member::Column::GroupId.is_in(raised.iter().copied())),
+        )
+        .take();
+    let users = Query::select()
+        .column(user_role::Column::UserId)
+        .from(user_role::Entity)
+        .and_where(user_role::Column::RoleId.in_subquery(roles_with_everything()))
+        .take();
+    let holders = Condition::any()
+        .add(account::Column::Id.in_subquery(members))
+        .add(account::Column::Id.in_subquery(users));
+    let active = rows::before_permission::<account::Entity>().filter(account::Column::Active.eq(true));
+    Ok(active.filter(holders).one(db).await?.is_some())
+}
+
 /// Whether a user holds everything, now and in future, directly or through a group.
 pub async fn holds_everything(db: &impl ConnectionTrait, account: AccountId) -> Result<bool> {
-    let all = Query::select()
+    let held = rows::before_permission::<account_role::Entity>()
+        .filter(account_role::Column::AccountId.eq(account))
+        .filter(account_role::Column::RoleId.in_subquery(roles_with_everything()));
+    Ok(held.one(db).await?.is_some())
+}
+
+/// The roles that grant everything, now and in future, as a sub-select.
+fn roles_with_everything() -> SelectStatement {
+    Query::select()
         .column(role::Column::Id)
         .from(role::Entity)
         .and_where(role::Column::AllScopes.eq(true))
-        .take();
-    let held = rows::before_permission::<account_role::Entity>()
-        .filter(account_role::Column::AccountId.eq(account))
-        .filter(account_role::Column::RoleId.in_subquery(all));
-    Ok(held.one(db).await?.is_some())
+        .take()
 }
 
 /// The scopes that users hold now, through roles and groups, by name. Service accounts hold none by themselves.

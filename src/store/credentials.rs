@@ -1,6 +1,8 @@
 //! The look-ups that come before a caller is known. Only the exchange and the check of access tokens use them: there
 //! the credential itself is the proof.
 
+use std::net::IpAddr;
+
 use entity::account::AccountKind;
 use entity::{AccountId, account, account_scope, api_key, effective_scope, key_secret, scope, settings};
 use sea_orm::sea_query::Query;
@@ -9,7 +11,7 @@ use sea_orm::{ColumnTrait as _, ConnectionTrait, QueryFilter as _};
 use super::{Reached, rows};
 use crate::access::builtin::KEYS_USE;
 use crate::error::Result;
-use crate::values::Quota;
+use crate::values::{Networks, Quota};
 
 /// What is known of a client.
 #[derive(Clone, Debug)]
@@ -22,6 +24,14 @@ impl Client {
     /// Rises with whatever must kill the tokens already issued: the sum of two numbers that only go up.
     pub fn generation(&self) -> i64 {
         self.key.generation + self.owner.generation
+    }
+
+    /// Whether its networks let it be used from this address. With a list, an address that is not known is kept out, and
+    /// so is everybody if the list cannot be read.
+    pub fn may_be_used_from(&self, address: Option<IpAddr>) -> bool {
+        self.key.allowed_networks.as_deref().is_none_or(|stored| {
+            Networks::stored(stored).zip(address).is_some_and(|(networks, address)| networks.contain(address))
+        })
     }
 
     /// How often it may be exchanged: its own limit, else that of the settings.

@@ -1,13 +1,13 @@
 //! API keys: found, made and changed within a [`Reach`]. Their lists are in `key_filter.rs`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::api_key::{self, Column, KeyState};
 use entity::{
-    AccountId, KeyId, RoleId, ScopeId, Timestamp, effective_scope, key_grant, key_role, key_scope, role,
-    scope,
+    AccountId, KeyId, RoleId, ScopeId, Timestamp, account_role, effective_scope, key_grant, key_role,
+    key_scope, role, scope,
 };
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{
     ActiveEnum as _, ColumnTrait as _, ConnectionTrait, DbErr, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, SqlErr, UpdateMany,
@@ -115,6 +115,7 @@ pub async fn replace(
         .col_expr(Column::Description, Expr::val(after.description.clone()))
         .col_expr(Column::ReadOnly, Expr::val(after.read_only))
         .col_expr(Column::InheritsOwner, Expr::val(after.inherits_owner))
+        .col_expr(Column::AllowedNetworks, Expr::val(after.allowed_networks.clone()))
         .col_expr(Column::ExpiresAt, Expr::val(after.expires_at))
         .col_expr(Column::TokenLifetimeSeconds, Expr::val(after.token_lifetime_seconds))
         .col_expr(Column::TokenLimitRequests, Expr::val(after.token_limit_requests))
@@ -264,17 +265,24 @@ where
     groups
 }
 
-/// Whether a key was given everything, now and in future: by a role, or by inheriting.
-pub async fn grants_everything(db: &impl ConnectionTrait, key: KeyId) -> Result<bool> {
+/// Those of these keys that were given everything, now and in future: by a role, or by inheriting from somebody who holds
+/// such a role.
+pub async fn granting_everything(db: &impl ConnectionTrait, keys: &[KeyId]) -> Result<HashSet<KeyId>> {
+    let all = rows::shared::<role::Entity>().filter(role::Column::AllScopes.eq(true)).all(db).await?;
+    let all = || all.iter().map(|role| role.id);
+    let links = rows::shared::<key_role::Entity>()
+        .filter(key_role::Column::KeyId.is_in(keys.iter().copied()))
+        .filter(key_role::Column::RoleId.is_in(all()));
+    let mut found: HashSet<KeyId> = links.all(db).await?.into_iter().map(|link| link.key_id).collect();
+    let holders = Query::select()
+        .column(account_role::Column::AccountId)
+        .from(account_role::Entity)
+        .and_where(account_role::Column::RoleId.is_in(all()))
+        .take();
     let inheriting = rows::before_permission::<api_key::Entity>()
-        .filter(Column::Id.eq(key))
-        .filter(Column::InheritsOwner.eq(true));
-    if inheriting.one(db).await?.is_some() {
-        return Ok(true);
-    }
-    let links = rows::shared::<key_role::Entity>().filter(key_role::Column::KeyId.eq(key)).all(db).await?;
-    let roles = rows::shared::<role::Entity>()
-        .filter(role::Column::Id.is_in(links.iter().map(|link| link.role_id)))
-        .filter(role::Column::AllScopes.eq(true));
-    Ok(roles.one(db).await?.is_some())
+        .filter(Column::Id.is_in(keys.iter().copied()))
+        .filter(Column::InheritsOwner.eq(true))
+        .filter(Column::OwnerId.in_subquery(holders));
+    found.extend(inheriting.all(db).await?.into_iter().map(|key| key.id));
+    Ok(found)
 }

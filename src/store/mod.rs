@@ -2,11 +2,13 @@
 //!
 //! [`Reach`]: crate::access::Reach
 
+mod account_filter;
 pub mod accounts;
 pub mod activity;
 pub mod credentials;
 mod database;
 pub mod groups;
+pub mod idempotency;
 mod key_filter;
 pub mod keys;
 pub mod ownership;
@@ -16,6 +18,7 @@ mod rows;
 pub mod scopes;
 mod search;
 pub mod secrets;
+pub mod selections;
 pub mod server_keys;
 pub mod sessions;
 pub mod settings;
@@ -23,3 +26,6 @@ pub mod usage;
 
 pub use database::{Database, Tx};
 pub use rows::Reached;
+
+/// Where queries run: a transaction, or the connections for reading.
+pub use sea_orm::ConnectionTrait as Connection;

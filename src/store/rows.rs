@@ -7,7 +7,7 @@ use std::ops::Deref;
 use entity::{
     AccountId, ServiceAccountId, UserId, account, activity, api_key, key_grant, scope, service_account, user,
 };
-use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Query, SelectStatement};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, OnConflict, Query, SelectStatement};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait as _, ConnectionTrait, EntityTrait, Insert,
     IntoActiveModel, QueryFilter as _, Select, UpdateMany,
@@ -115,6 +115,25 @@ where
     <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
 {
     Insert::one(row.into_active_model()).exec_without_returning(db).await.map(|_| ())
+}
+
+/// Adds a row unless another stands in its place; says whether it did.
+pub(super) async fn add_unless_there<M, A>(
+    db: &impl ConnectionTrait,
+    row: M,
+    otherwise: OnConflict,
+) -> Result<bool>
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait + ActiveModelBehavior + Send,
+    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+{
+    let added = Insert::one(row.into_active_model()).on_conflict(otherwise).exec_without_returning(db).await;
+    match added {
+        Ok(rows) => Ok(rows > 0),
+        Err(sea_orm::DbErr::RecordNotInserted) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Adds rows, if there are any.

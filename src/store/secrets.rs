@@ -1,6 +1,6 @@
 //! The stored secrets of keys: at most the current one, and the previous one until its end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::key_secret::{self, Column};
 use entity::{KeyId, Timestamp};
@@ -31,6 +31,31 @@ pub async fn replace(
             .await?;
     }
     rows::add_all(db, secrets).await
+}
+
+/// No previous secret of a key outlives this moment.
+pub async fn end_by(db: &impl ConnectionTrait, key: KeyId, end: Timestamp) -> Result<()> {
+    rows::change_shared::<key_secret::Entity>()
+        .filter(Column::KeyId.eq(key))
+        .filter(Column::ValidUntil.gt(end))
+        .col_expr(Column::ValidUntil, Expr::val(end))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Ends the previous secrets of keys. Says which keys had one that still worked.
+pub async fn end_previous(
+    db: &impl ConnectionTrait,
+    keys: &[KeyId],
+    now: Timestamp,
+) -> Result<HashSet<KeyId>> {
+    let previous =
+        Condition::all().add(Column::KeyId.is_in(keys.iter().copied())).add(Column::ValidUntil.is_not_null());
+    let ended = rows::shared::<key_secret::Entity>().filter(previous.clone()).all(db).await?;
+    rows::remove::<key_secret::Entity>().filter(previous).exec(db).await?;
+    let worked = ended.into_iter().filter(|secret| secret.valid_until.is_some_and(|end| end > now));
+    Ok(worked.map(|secret| secret.key_id).collect())
 }
 
 /// Ends are few: that of the grace period, and those of keys that end before it.

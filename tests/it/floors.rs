@@ -95,6 +95,7 @@ const ADDRESSES: &[(&str, &[&str])] = &[
     ("rand_chacha", &["entropy"]),
     ("governor", &["limits"]),
     ("figment", &["config"]),
+    ("toml", &["cli"]),
     ("clap", &["cli", "main"]),
     ("std::env", &["config"]),
 ];

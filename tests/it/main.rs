@@ -7,6 +7,7 @@
 
 mod access;
 mod directory;
+mod features;
 mod floors;
 mod graphql;
 mod harness;

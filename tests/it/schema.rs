@@ -55,8 +55,9 @@ fn scalars_say_what_they_are() {
     );
 }
 
+/// A checked-in file is what is generated.
 #[track_caller]
-fn same(file: &str, generated: &str) {
+pub fn same(file: &str, generated: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let kept = std::fs::read_to_string(path).unwrap();
     let difference = kept.lines().zip(generated.lines()).enumerate().find(|(_, (kept, new))| kept != new);

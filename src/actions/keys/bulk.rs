@@ -1,50 +1,38 @@
-//! Enabling, disabling and deleting, of one key or many: one transaction, one statement, one log row for each key.
+//! Enabling, disabling, deleting, approving and rejecting, of one key or many: one transaction, one statement, one log
+//! row for each key.
 
-use std::collections::HashSet;
-
-use entity::KeyId;
 use entity::activity::ActivityKind;
 use entity::api_key::KeyState;
 
-use super::{Changed, Key};
+use super::selection::{Portion, portion};
+use super::{Changed, Key, Selection};
 use crate::access::{Action, Reach};
 use crate::context::Context;
-use crate::error::{Result, UserError, UserErrorCode};
-use crate::store::Tx;
+use crate::error::{Result, UserError};
 use crate::store::activity::Event;
 use crate::store::keys;
 
-const MAX_SELECTION: usize = 1000;
-
-/// The keys that a change is for, each once.
-#[derive(Clone, Debug)]
-pub struct Selection(Vec<KeyId>);
-
-impl Selection {
-    pub fn of(ids: impl IntoIterator<Item = KeyId>) -> Result<Self, UserError> {
-        let mut seen = HashSet::new();
-        let ids: Vec<KeyId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
-        if ids.len() > MAX_SELECTION {
-            let message =
-                format!("Select at most {MAX_SELECTION} API keys at once; these are {}.", ids.len());
-            return Err(UserError::new(UserErrorCode::SelectionTooLarge, "selection", message));
-        }
-        Ok(Self(ids))
-    }
-}
-
-/// A change of state: from which state (any, if none is named), to which, and how the log calls it.
+/// A change of state: to which, from which (a key in the same state stays as it is, one in another is an error), and
+/// how the log calls it.
 struct Transition {
-    from: Option<KeyState>,
     to: KeyState,
+    from: &'static [KeyState],
     kind: ActivityKind,
 }
 
 const ENABLE: Transition =
-    Transition { from: Some(KeyState::Disabled), to: KeyState::Enabled, kind: ActivityKind::KeyEnabled };
+    Transition { to: KeyState::Enabled, from: &[KeyState::Disabled], kind: ActivityKind::KeyEnabled };
 const DISABLE: Transition =
-    Transition { from: Some(KeyState::Enabled), to: KeyState::Disabled, kind: ActivityKind::KeyDisabled };
-const DELETE: Transition = Transition { from: None, to: KeyState::Deleted, kind: ActivityKind::KeyDeleted };
+    Transition { to: KeyState::Disabled, from: &[KeyState::Enabled], kind: ActivityKind::KeyDisabled };
+const DELETE: Transition = Transition {
+    to: KeyState::Deleted,
+    from: &[KeyState::Pending, KeyState::Enabled, KeyState::Disabled],
+    kind: ActivityKind::KeyDeleted,
+};
+const APPROVE: Transition =
+    Transition { to: KeyState::Enabled, from: &[KeyState::Pending], kind: ActivityKind::KeyApproved };
+const REJECT: Transition =
+    Transition { to: KeyState::Deleted, from: &[KeyState::Pending], kind: ActivityKind::KeyRejected };
 
 /// Lets keys be used again. Tokens that died when they were disabled stay dead.
 pub async fn enable(cx: &Context, selection: &Selection, reason: Option<&str>) -> Result<Changed> {
@@ -64,27 +52,60 @@ pub async fn delete(cx: &Context, selection: &Selection, reason: Option<&str>) -
     change(cx, &reach, selection, (&DELETE, reason)).await
 }
 
+/// Lets keys that wait for approval be used.
+pub async fn approve(cx: &Context, selection: &Selection, reason: Option<&str>) -> Result<Changed> {
+    let reach = cx.may(Action::ApproveKeys)?;
+    change(cx, &reach, selection, (&APPROVE, reason)).await
+}
+
+/// Deletes keys that wait for approval.
+pub async fn reject(cx: &Context, selection: &Selection, reason: Option<&str>) -> Result<Changed> {
+    let reach = cx.may(Action::RejectKeys)?;
+    change(cx, &reach, selection, (&REJECT, reason)).await
+}
+
 async fn change(
     cx: &Context,
     reach: &Reach,
     selection: &Selection,
-    (&Transition { from, to, kind }, reason): (&Transition, Option<&str>),
+    (transition, reason): (&Transition, Option<&str>),
 ) -> Result<Changed> {
+    let &Transition { to, from, kind } = transition;
     let tx = cx.begin().await?;
-    let (found, errors) = select(&tx, reach, selection).await?;
-    // A key that the change does not apply to is left as it is: no new version, no log row.
-    let affected: Vec<&Key> = found.iter().filter(|key| from.is_none_or(|from| key.state == from)).collect();
-    let ids: Vec<KeyId> = affected.iter().map(|key| key.id).collect();
+    let Portion { keys, mut errors, rest } = portion(cx, &tx, reach, (selection, kind)).await?;
+    let (keys, others): (Vec<Key>, Vec<Key>) =
+        keys.into_iter().partition(|key| key.state == to || from.contains(&key.state));
+    errors.extend(others.iter().map(|key| not_from(key, transition)));
+    // A key that is there already is left as it is: no new version, no log row.
+    let affected: Vec<&Key> = keys.iter().filter(|key| key.state != to).collect();
+    let ids: Vec<_> = affected.iter().map(|key| key.id).collect();
     keys::set_state(&*tx, reach, &ids, (to, cx.now)).await?;
-    let mut events: Vec<Event> = affected.iter().map(|key| event(cx, kind, key, reason)).collect();
-    for (detail, key) in events.iter_mut().filter_map(|event| event.detail.as_mut()).zip(affected) {
-        detail["before"] = serde_json::json!({ "state": shown(key.state) });
-        detail["after"] = serde_json::json!({ "state": shown(to) });
-    }
+    let events: Vec<Event> = affected.iter().map(|key| moved(cx, key, (transition, reason))).collect();
     cx.record(&tx, &events).await?;
-    let keys = keys::reread_many(&*tx, &found).await?;
+    let keys = keys::reread_many(&*tx, &keys).await?;
     tx.commit().await?;
-    Ok(Changed { keys, errors })
+    Ok(Changed { keys, errors, rest })
+}
+
+/// A key that the change is not for.
+fn not_from(key: &Key, transition: &Transition) -> UserError {
+    let message = match (key.state, transition.kind) {
+        (KeyState::Pending, _) => "This API key waits for approval: approve, reject or delete it.",
+        (_, ActivityKind::KeyRejected) => {
+            "This API key does not wait for approval (any more): delete it instead."
+        }
+        _ => "This API key does not wait for approval: enable it instead.",
+    };
+    UserError::invalid("selection", message).about(key.id)
+}
+
+fn moved(cx: &Context, key: &Key, (transition, reason): (&Transition, Option<&str>)) -> Event {
+    let mut event = event(cx, transition.kind, key, reason);
+    if let Some(detail) = &mut event.detail {
+        detail["before"] = serde_json::json!({ "state": shown(key.state) });
+        detail["after"] = serde_json::json!({ "state": shown(transition.to) });
+    }
+    event
 }
 
 /// How a state stands in the log.
@@ -95,19 +116,6 @@ fn shown(state: KeyState) -> &'static str {
         KeyState::Disabled => "DISABLED",
         KeyState::Deleted => "DELETED",
     }
-}
-
-/// The selected keys that are there, and an error for each that is not.
-pub(super) async fn select(
-    tx: &Tx,
-    reach: &Reach,
-    selection: &Selection,
-) -> Result<(Vec<Key>, Vec<UserError>)> {
-    let mut found = keys::lock_many(&**tx, reach, &selection.0).await?;
-    found.retain(|key| key.deleted_at.is_none());
-    let missing = selection.0.iter().filter(|id| !found.iter().any(|key| key.id == **id));
-    let errors = missing.map(|id| UserError::not_found("selection", (*id).into())).collect();
-    Ok((found, errors))
 }
 
 pub(super) fn event(cx: &Context, kind: ActivityKind, key: &Key, reason: Option<&str>) -> Event {

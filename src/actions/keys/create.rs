@@ -2,16 +2,20 @@
 
 use entity::activity::ActivityKind;
 use entity::api_key::{self, KeyState};
-use entity::{AccountId, KeyId, RoleId, ScopeId, SecretId, Timestamp, key_secret, role, scope};
+use entity::{
+    AccountId, KeyId, RoleId, ScopeId, SecretId, Timestamp, key_secret, scope, settings as settings_row,
+};
 
-use super::{Key, must_hold, name_taken, policy, snapshot};
+use super::idempotency::{self, Beginning, Done};
+use super::{Key, name_taken, policy, snapshot};
 use crate::access::{Action, Reach};
 use crate::context::Context;
 use crate::crypto::secret::{ClientSecret, client_id};
 use crate::error::{Error, Result, UserError, UserErrorCode};
+use crate::giving::{existing_roles, may_not_obtain, strengths};
 use crate::store::accounts::Owner;
-use crate::store::{Tx, accounts, keys, roles, scopes, secrets, settings};
-use crate::values::{Name, Quota};
+use crate::store::{Tx, accounts, keys, scopes, secrets, settings};
+use crate::values::{Idempotency, Name, Networks, Quota};
 
 /// What a key is made from.
 #[derive(Clone, Debug)]
@@ -24,6 +28,8 @@ pub struct NewKey {
     pub roles: Option<Vec<RoleId>>,
     pub scopes: Option<Vec<String>>,
     pub read_only: bool,
+    /// Everywhere, when left out.
+    pub networks: Option<Networks>,
     pub expires_at: Option<Timestamp>,
     pub token_lifetime_seconds: Option<i32>,
     pub token_limit: Option<Quota>,
@@ -31,43 +37,73 @@ pub struct NewKey {
     pub issue_secret: bool,
 }
 
-/// A new key, and its secret for the only time.
+impl NewKey {
+    /// Whether it acts with all that its owner holds.
+    fn inherits(&self) -> bool {
+        self.roles.is_none() && self.scopes.is_none()
+    }
+}
+
+/// A new key, and its secret for the only time; none if it was made without, or by an earlier sending of the request.
 #[derive(Debug)]
 pub struct Created {
     pub key: Key,
     pub secret: Option<ClientSecret>,
 }
 
-/// Makes a key, with a secret unless told otherwise. It can be used at once.
-pub async fn create(cx: &Context, new: NewKey) -> Result<Created> {
+/// Makes a key, with a secret unless told otherwise. It can be used at once, unless it waits for approval.
+pub async fn create(cx: &Context, new: NewKey, asked: Option<&Idempotency>) -> Result<Created> {
     let (owner, reach) = owner_and_reach(cx, new.owner)?;
     let tx = cx.begin().await?;
+    let claim = match idempotency::begin(cx, &tx, asked).await? {
+        Beginning::First(claim) => claim,
+        Beginning::Again(done) => return again(&tx, &reach, &done).await,
+    };
     let owner = active_owner(&tx, owner).await?;
-    let inherits = new.roles.is_none() && new.scopes.is_none();
-    if inherits && matches!(owner, Owner::ServiceAccount(..)) {
-        let message = "A service account holds nothing by itself: give its key roles or scopes.";
-        return Err(UserError::invalid("roleIds", message).into());
-    }
     let settings = settings::load(&*tx).await?;
-    let mut new = new;
-    new.expires_at = policy::end(cx, &settings, new.expires_at)?;
-    policy::token_lifetime(&settings, new.token_lifetime_seconds)?;
+    let new = within_policy(cx, &settings, &owner, new)?;
     policy::room_for_one_more(cx, &tx, &settings, owner.account().id).await?;
     let roles = find_roles(&tx, new.roles.as_deref().unwrap_or_default()).await?;
     let scopes = find_scopes(&tx, new.scopes.as_deref().unwrap_or_default()).await?;
     let issue_secret = new.issue_secret;
     let given = if new.roles.is_none() && new.scopes.is_some() { "scopes" } else { "roleIds" };
-    let key = add(cx, &tx, &reach, row(cx, new, owner.account().id, inherits)).await?;
+    let row = row(cx, new, owner.account().id, policy::first_state(cx, &settings));
+    let key = add(cx, &tx, &reach, row).await?;
     keys::set_roles(&*tx, key.id, &roles).await?;
     keys::set_scopes(&*tx, key.id, &scopes).await?;
-    let strength = keys::strength_of(&*tx, &[&key]).await?.remove(&key.id).unwrap_or_default();
-    must_hold(cx, &strength, given)?;
+    let strength = strengths(&*tx, &[&key]).await?;
+    if let Some(error) = may_not_obtain(cx, &*tx, strength, given).await?.remove(&key.id) {
+        return Err(error.into());
+    }
     let secret = if issue_secret { Some(first_secret(cx, &tx, &key).await?) } else { None };
     let mut event = cx.change(ActivityKind::KeyCreated, key.id, key.owner_id);
     event.detail = Some(serde_json::json!({ "after": snapshot(&tx, &key).await? }));
     cx.record(&tx, &[event]).await?;
+    claim.settle(&tx, &Done { keys: vec![key.id], rest: None }).await?;
     tx.commit().await?;
     Ok(Created { key, secret })
+}
+
+/// What the same request has made before.
+async fn again(tx: &Tx, reach: &Reach, done: &Done) -> Result<Created> {
+    let key = keys::find_many(&**tx, reach, &done.keys).await?.pop();
+    let gone = || Error::internal("a key that was made vanished");
+    Ok(Created { key: key.ok_or_else(gone)?, secret: None })
+}
+
+/// The key as the settings allow it, with the end that they give it.
+fn within_policy(
+    cx: &Context,
+    settings: &settings_row::Model,
+    owner: &Owner,
+    new: NewKey,
+) -> Result<NewKey, UserError> {
+    if new.inherits() && matches!(owner, Owner::ServiceAccount(..)) {
+        let message = "A service account holds nothing by itself: give its key roles or scopes.";
+        return Err(UserError::invalid("roleIds", message));
+    }
+    policy::token_lifetime(settings, new.token_lifetime_seconds)?;
+    Ok(NewKey { expires_at: policy::end(cx, settings, new.expires_at)?, ..new })
 }
 
 fn owner_and_reach(cx: &Context, owner: Option<AccountId>) -> Result<(AccountId, Reach)> {
@@ -92,7 +128,8 @@ async fn active_owner(tx: &Tx, id: AccountId) -> Result<Owner> {
     }
 }
 
-fn row(cx: &Context, new: NewKey, owner: AccountId, inherits_owner: bool) -> api_key::Model {
+fn row(cx: &Context, new: NewKey, owner: AccountId, state: KeyState) -> api_key::Model {
+    let inherits_owner = new.inherits();
     let actor = cx.caller.actor();
     api_key::Model {
         id: KeyId(cx.id()),
@@ -100,10 +137,10 @@ fn row(cx: &Context, new: NewKey, owner: AccountId, inherits_owner: bool) -> api
         owner_id: owner,
         name: new.name.into_string(),
         description: new.description,
-        state: KeyState::Enabled,
+        state,
         read_only: new.read_only,
         inherits_owner,
-        allowed_networks: None,
+        allowed_networks: new.networks.as_ref().map(Networks::to_stored),
         expires_at: new.expires_at,
         token_lifetime_seconds: new.token_lifetime_seconds,
         token_limit_requests: new.token_limit.map(|limit| limit.requests),
@@ -166,14 +203,7 @@ pub(super) fn new_secret(cx: &Context, key: &Key) -> Result<(ClientSecret, key_s
 }
 
 pub(super) async fn find_roles(tx: &Tx, wanted: &[RoleId]) -> Result<Vec<RoleId>> {
-    let found = roles::find_many(&**tx, wanted).await?;
-    match wanted.iter().find(|id| !found.iter().any(|role| role.id == **id)) {
-        Some(missing) => {
-            let message = format!("There is no role {missing}.");
-            Err(UserError::new(UserErrorCode::NotFound, "roleIds", message).into())
-        }
-        None => Ok(found.into_iter().map(|role: role::Model| role.id).collect()),
-    }
+    Ok(existing_roles(tx, wanted).await?.into_iter().map(|role| role.id).collect())
 }
 
 pub(super) async fn find_scopes(tx: &Tx, wanted: &[String]) -> Result<Vec<ScopeId>> {

@@ -2,9 +2,12 @@
 
 mod bulk;
 mod create;
+mod idempotency;
 mod policy;
 mod rotate;
+mod selection;
 mod update;
+mod verbs;
 
 use std::collections::HashMap;
 
@@ -20,18 +23,21 @@ use crate::values::Name;
 
 pub use crate::crypto::secret::ClientSecret;
 pub use crate::store::keys::{Key, KeyFilter, KeyOrder, KeyStatus, MAX_SCOPES, status};
-pub use bulk::{Selection, delete, disable, enable};
+pub use bulk::{approve, delete, disable, enable, reject};
 pub use create::{Created, NewKey, create};
-pub use rotate::{IssuedSecret, Rotated, regenerate_secrets};
+pub use rotate::{IssuedSecret, Rotated, Rotation, finish_rotation, regenerate_secrets};
+pub use selection::{Rest, Selection};
 pub use update::{KeyChanges, update};
+pub use verbs::{Verbs, verbs};
 
-use crate::giving::{difference, must_hold};
+use crate::giving::difference;
 
-/// The keys that a change of many did reach, and why it did not reach the others.
+/// The keys that a change of many did reach, why it did not reach others, and what is left for the next call.
 #[derive(Debug)]
 pub struct Changed {
     pub keys: Vec<Key>,
     pub errors: Vec<UserError>,
+    pub rest: Option<Rest>,
 }
 
 /// A page of the keys that match. A search has one order, so that the store is free in how it finds.
@@ -111,6 +117,7 @@ async fn snapshot(tx: &Tx, key: &Key) -> Result<serde_json::Value> {
         "name": key.name,
         "description": key.description,
         "readOnly": key.read_only,
+        "allowedNetworks": key.allowed_networks.as_deref().map(as_json),
         "inheritsOwner": key.inherits_owner,
         "roles": names(roles.map(|roles| roles.into_iter().map(|role| role.name).collect())),
         "scopes": names(scopes.map(|scopes| scopes.into_iter().map(|scope| scope.name).collect())),
@@ -119,6 +126,11 @@ async fn snapshot(tx: &Tx, key: &Key) -> Result<serde_json::Value> {
         "tokenRateLimit": key.token_limit_requests.zip(key.token_limit_seconds),
         "callRateLimit": key.call_limit_requests.zip(key.call_limit_seconds),
     }))
+}
+
+/// What is stored as JSON; as text, should it be none.
+fn as_json(stored: &str) -> serde_json::Value {
+    serde_json::from_str(stored).unwrap_or_else(|_| stored.into())
 }
 
 fn name_taken(name: &str, by: Option<KeyId>) -> UserError {

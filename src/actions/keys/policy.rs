@@ -1,10 +1,13 @@
 //! What the settings ask of every key: an end, how far ahead, how long its tokens live, how many an owner has.
 
+use entity::api_key::KeyState;
 use entity::{AccountId, Timestamp, settings};
 
+use super::Key;
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
+use crate::giving::Strength;
 use crate::store::{Tx, accounts, keys, ownership};
 
 const DAY: i64 = 86_400;
@@ -44,6 +47,31 @@ pub(super) fn new_end(
         }
         _ => Ok(()),
     }
+}
+
+/// A new key can be used at once, or waits for somebody who may approve it.
+pub(super) fn first_state(cx: &Context, settings: &settings::Model) -> KeyState {
+    if needs_approval(cx, settings) { KeyState::Pending } else { KeyState::Enabled }
+}
+
+/// What the caller makes needs the approval of somebody else.
+fn needs_approval(cx: &Context, settings: &settings::Model) -> bool {
+    settings.key_approval_required && cx.may(Action::ApproveKeys).is_err()
+}
+
+/// A key that was approved does not grow without approval.
+pub(super) fn growth(
+    cx: &Context,
+    settings: &settings::Model,
+    key: &Key,
+    (gained, field): (&Strength, &'static str),
+) -> Result<(), UserError> {
+    if key.state == KeyState::Pending || gained.is_nothing() || !needs_approval(cx, settings) {
+        return Ok(());
+    }
+    let message = "What an API key may do needs approval here: let somebody with the scope keys:write:any widen it, \
+                   or make a new key, which waits for approval.";
+    Err(UserError::new(UserErrorCode::ApprovalRequired, field, message).about(key.id))
 }
 
 /// Tokens live within what the settings allow.

@@ -5,72 +5,111 @@ use std::collections::HashMap;
 use entity::activity::ActivityKind;
 use entity::{KeyId, Timestamp, key_secret};
 
-use super::bulk::{Selection, event, select};
+use super::bulk::event;
 use super::create::new_secret;
-use super::{Key, must_hold};
-use crate::access::Action;
+use super::idempotency::{self, Beginning, Done};
+use super::selection::{Portion, portion};
+use super::{Changed, Key, Rest, Selection};
+use crate::access::{Action, Reach};
 use crate::context::Context;
 use crate::crypto::secret::ClientSecret;
 use crate::error::{Result, UserError};
+use crate::giving::{may_not_obtain, strengths};
 use crate::store::activity::Event;
 use crate::store::keys::{self, Tokens};
 use crate::store::{Tx, secrets, settings};
+use crate::values::Idempotency;
 
 const MAX_GRACE_SECONDS: i32 = 30 * 24 * 60 * 60;
 
-/// A key's new secret, for the only time.
+/// What was asked for beside the keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rotation<'a> {
+    pub grace_period_seconds: Option<i32>,
+    pub reason: Option<&'a str>,
+    pub idempotency: Option<&'a Idempotency>,
+}
+
+/// A key's new secret, for the only time; none if an earlier sending of the request has made it.
 #[derive(Debug)]
 pub struct IssuedSecret {
     pub key: Key,
-    pub secret: ClientSecret,
+    pub secret: Option<ClientSecret>,
     /// Until when the old secret works too.
     pub previous_valid_until: Option<Timestamp>,
 }
 
-/// The new secrets, and why other keys got none.
+/// The new secrets, why other keys got none, and what is left for the next call.
 #[derive(Debug)]
 pub struct Rotated {
     pub issued: Vec<IssuedSecret>,
     pub errors: Vec<UserError>,
+    pub rest: Option<Rest>,
 }
 
 /// Gives every selected key a new secret.
-pub async fn regenerate_secrets(
-    cx: &Context,
-    selection: &Selection,
-    grace_period_seconds: Option<i32>,
-    reason: Option<&str>,
-) -> Result<Rotated> {
+pub async fn regenerate_secrets(cx: &Context, selection: &Selection, how: Rotation<'_>) -> Result<Rotated> {
     let reach = cx.may(Action::RegenerateSecrets)?;
     let tx = cx.begin().await?;
-    let grace = grace(&tx, grace_period_seconds).await?;
-    let (found, mut errors) = select(&tx, &reach, selection).await?;
-    let (keys, too_strong) = within_own_strength(cx, &tx, found).await?;
-    errors.extend(too_strong);
+    let claim = match idempotency::begin(cx, &tx, how.idempotency).await? {
+        Beginning::First(claim) => claim,
+        Beginning::Again(done) => return again(cx, &tx, &reach, done).await,
+    };
+    let grace = grace(&tx, how.grace_period_seconds).await?;
+    let portion = portion(cx, &tx, &reach, (selection, ActivityKind::SecretRegenerated)).await?;
+    let (keys, too_strong) = within_own_strength(cx, &tx, portion.keys).await?;
     let ends = ends_of_grace(cx, &tx, &keys, grace).await?;
     let (issued, rows) = new_secrets(cx, keys, &ends)?;
     secrets::replace(&*tx, rows, &ends).await?;
     let ids: Vec<KeyId> = issued.iter().map(|issued| issued.key.id).collect();
     let tokens = if grace == 0 { Tokens::End } else { Tokens::LiveOn };
     keys::secrets_changed(&*tx, &reach, &ids, (tokens, cx.now)).await?;
-    let events: Vec<Event> = issued.iter().map(|issued| rotated(cx, issued, reason)).collect();
+    let events: Vec<Event> = issued.iter().map(|issued| rotated(cx, issued, how.reason)).collect();
     cx.record(&tx, &events).await?;
+    claim.settle(&tx, &Done { keys: ids, rest: portion.rest }).await?;
     let issued = reread(&tx, issued).await?;
     tx.commit().await?;
-    Ok(Rotated { issued, errors })
+    let errors = portion.errors.into_iter().chain(too_strong).collect();
+    Ok(Rotated { issued, errors, rest: portion.rest })
+}
+
+/// What the same request has led to before: the keys, without their secrets.
+async fn again(cx: &Context, tx: &Tx, reach: &Reach, done: Done) -> Result<Rotated> {
+    let keys = keys::find_many(&**tx, reach, &done.keys).await?;
+    let mut kept = secrets::of_keys(&**tx, &keys.iter().collect::<Vec<_>>(), cx.now).await?;
+    let mut until = |key| kept.remove(&key)?.into_iter().find_map(|secret| secret.valid_until);
+    let issued = keys
+        .into_iter()
+        .map(|key| IssuedSecret { previous_valid_until: until(key.id), key, secret: None })
+        .collect();
+    Ok(Rotated { issued, errors: Vec::new(), rest: done.rest })
+}
+
+/// Ends the previous secret of every selected key now. Tokens that were issued for it live to their own end.
+pub async fn finish_rotation(cx: &Context, selection: &Selection, reason: Option<&str>) -> Result<Changed> {
+    let reach = cx.may(Action::FinishRotation)?;
+    let tx = cx.begin().await?;
+    let Portion { keys, errors, rest } =
+        portion(cx, &tx, &reach, (selection, ActivityKind::RotationFinished)).await?;
+    let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
+    let ended = secrets::end_previous(&*tx, &ids, cx.now).await?;
+    let ids: Vec<KeyId> = ended.iter().copied().collect();
+    keys::secrets_changed(&*tx, &reach, &ids, (Tokens::LiveOn, cx.now)).await?;
+    let finished = keys.iter().filter(|key| ended.contains(&key.id));
+    let events: Vec<Event> =
+        finished.map(|key| event(cx, ActivityKind::RotationFinished, key, reason)).collect();
+    cx.record(&tx, &events).await?;
+    let keys = keys::reread_many(&*tx, &keys).await?;
+    tx.commit().await?;
+    Ok(Changed { keys, errors, rest })
 }
 
 /// Whoever resets a secret holds all that it yields: the keys for which that is so, and an error for each other.
 async fn within_own_strength(cx: &Context, tx: &Tx, keys: Vec<Key>) -> Result<(Vec<Key>, Vec<UserError>)> {
-    let mut strength = keys::strength_of(&**tx, &keys.iter().collect::<Vec<_>>()).await?;
-    let (mut within, mut errors) = (Vec::new(), Vec::new());
-    for key in keys {
-        match must_hold(cx, &strength.remove(&key.id).unwrap_or_default(), "selection") {
-            Ok(()) => within.push(key),
-            Err(error) => errors.push(error.about(key.id)),
-        }
-    }
-    Ok((within, errors))
+    let strengths = strengths(&**tx, &keys.iter().collect::<Vec<_>>()).await?;
+    let refused = may_not_obtain(cx, &**tx, strengths, "selection").await?;
+    let within = keys.into_iter().filter(|key| !refused.contains_key(&key.id)).collect();
+    Ok((within, refused.into_iter().map(|(key, error)| error.about(key)).collect()))
 }
 
 /// The grace period that was asked for, else that of the settings.
@@ -110,7 +149,11 @@ fn new_secrets(
     let (mut issued, mut rows) = (Vec::new(), Vec::new());
     for key in keys {
         let (secret, row) = new_secret(cx, &key)?;
-        issued.push(IssuedSecret { previous_valid_until: ends.get(&key.id).copied(), key, secret });
+        issued.push(IssuedSecret {
+            previous_valid_until: ends.get(&key.id).copied(),
+            key,
+            secret: Some(secret),
+        });
         rows.push(row);
     }
     Ok((issued, rows))
@@ -119,7 +162,7 @@ fn new_secrets(
 fn rotated(cx: &Context, issued: &IssuedSecret, reason: Option<&str>) -> Event {
     let mut event = event(cx, ActivityKind::SecretRegenerated, &issued.key, reason);
     if let Some(detail) = &mut event.detail {
-        detail["hint"] = issued.secret.hint().into();
+        detail["hint"] = issued.secret.as_ref().map(ClientSecret::hint).into();
         detail["previousValidUntil"] = issued.previous_valid_until.map(|end| end.to_string()).into();
     }
     event

@@ -1,16 +1,19 @@
 //! Changing a key's properties and grants. Its secret and its tokens stay; tokens shrink at use if scopes were lost.
 
+use std::collections::HashMap;
+
 use entity::activity::ActivityKind;
 use entity::{KeyId, RoleId, Timestamp, api_key};
 
 use super::create::{check_name, find_roles, find_scopes};
-use super::{Key, difference, must_hold, name_taken, policy, snapshot};
+use super::{Key, difference, name_taken, policy, snapshot};
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError};
+use crate::giving::{may_not_obtain, strengths};
 use crate::store::accounts::Owner;
-use crate::store::{Tx, accounts, keys, settings};
-use crate::values::{Name, Quota};
+use crate::store::{Tx, accounts, keys, secrets, settings};
+use crate::values::{Name, Networks, Quota};
 
 /// What to change: outer `None` leaves a property as it is, inner `None` clears it.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +23,7 @@ pub struct KeyChanges {
     pub roles: Option<Option<Vec<RoleId>>>,
     pub scopes: Option<Option<Vec<String>>>,
     pub read_only: Option<bool>,
+    pub networks: Option<Option<Networks>>,
     pub expires_at: Option<Option<Timestamp>>,
     pub token_lifetime_seconds: Option<Option<i32>>,
     pub token_limit: Option<Option<Quota>>,
@@ -42,7 +46,7 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
         policy::new_end(cx, &settings, end)?;
     }
     policy::token_lifetime(&settings, changes.token_lifetime_seconds.flatten())?;
-    let held_before = keys::strength_of(&*tx, &[&before]).await?.remove(&id).unwrap_or_default();
+    let strength_before = strengths(&*tx, &[&before]).await?.remove(&id).unwrap_or_default();
     let snapshot_before = snapshot(&tx, &before).await?;
 
     let after = apply(cx, &before, &changes, inherits(&tx, &before, &changes).await?);
@@ -59,8 +63,16 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
     set_grants(&tx, id, &changes).await?;
     // Read without the reach: a change may make a key stronger than the one that made it, which is refused below.
     let after = keys::reread(&*tx, &before).await?;
-    let held_after = keys::strength_of(&*tx, &[&after]).await?.remove(&id).unwrap_or_default();
-    must_hold(cx, &held_after.without(&held_before), strengthened_by(&changes))?;
+    let strength_after = strengths(&*tx, &[&after]).await?.remove(&id).unwrap_or_default();
+    let gained = strength_after.beyond(&strength_before);
+    policy::growth(cx, &settings, &after, (&gained, strengthened_by(&changes)))?;
+    let gained = HashMap::from([(id, gained)]);
+    if let Some(error) = may_not_obtain(cx, &*tx, gained, strengthened_by(&changes)).await?.remove(&id) {
+        return Err(error.into());
+    }
+    if let Some(end) = after.expires_at {
+        secrets::end_by(&*tx, id, end).await?;
+    }
 
     let mut event = cx.change(ActivityKind::KeyUpdated, id, after.owner_id);
     event.detail = Some(difference(snapshot_before, snapshot(&tx, &after).await?));
@@ -104,6 +116,9 @@ fn apply(cx: &Context, before: &Key, changes: &KeyChanges, inherits_owner: bool)
     }
     if let Some(read_only) = changes.read_only {
         key.read_only = read_only;
+    }
+    if let Some(networks) = &changes.networks {
+        key.allowed_networks = networks.as_ref().map(Networks::to_stored);
     }
     if let Some(end) = changes.expires_at {
         key.expires_at = end;

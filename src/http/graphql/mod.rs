@@ -89,7 +89,7 @@ async fn answer(
         Refused::new(StatusCode::NOT_ACCEPTABLE, code::BAD_USER_INPUT, message)
     })?;
     let caller = caller(state, &origin, headers, by_get).await?;
-    let operation = operation.await?;
+    let operation = Operation { idempotency_key: parameters::idempotency_key(headers)?, ..operation.await? };
     let cx = Context::new(state.app.clone(), caller, origin, state.app.clock.now());
     Ok((state.schema.execute(cx, operation).await, media))
 }
@@ -133,7 +133,7 @@ async fn caller(
     let ended = "The access token is not valid (any more): exchange for a new one.";
     match presented(headers) {
         Presented::Bearer(token) => {
-            identify::bearer(&state.app, token).await.map_err(|error| unrecognised(&error, ended))
+            identify::bearer(&state.app, origin, token).await.map_err(|error| unrecognised(&error, ended))
         }
         Presented::Basic(pair) if !by_get => by_password(state, origin, pair).await,
         Presented::Nothing => match cookie(headers, &state.app.issuer).filter(|_| !by_get) {

@@ -52,8 +52,27 @@ impl Parameters {
             operation_name: self.operation_name,
             variables,
             by_get,
+            idempotency_key: None,
         })
     }
+}
+
+/// The name under which the client may send the request again (draft-ietf-httpapi-idempotency-key-header), with or
+/// without the quotes that the draft asks for.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let mut sent = headers.get_all("idempotency-key").iter();
+    let (Some(value), None) = (sent.next(), sent.next()) else {
+        return match headers.contains_key("idempotency-key") {
+            true => Err(bad("There is more than one Idempotency-Key header.")),
+            false => Ok(None),
+        };
+    };
+    let text = value.to_str().unwrap_or_default();
+    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    if !(1..=255).contains(&bare.len()) || !bare.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
+        return Err(bad("An Idempotency-Key has 1 to 255 visible ASCII characters, such as a UUID."));
+    }
+    Ok(Some(bare.to_owned()))
 }
 
 /// Counts a value and what it holds; false as soon as there are too many.

@@ -98,6 +98,21 @@ const FIELDS: &[(&str, &str, &str)] = &[
         "mutation ($key: ID!) { deleteApiKeys(input: { selection: { ids: [$key] } }) { userErrors { code } } }",
     ),
     (
+        "finishRotation",
+        "",
+        "mutation ($key: ID!) { finishRotation(input: { selection: { ids: [$key] } }) { userErrors { code } } }",
+    ),
+    (
+        "approveApiKeys",
+        "",
+        "mutation ($key: ID!) { approveApiKeys(input: { selection: { ids: [$key] } }) { userErrors { code } } }",
+    ),
+    (
+        "rejectApiKeys",
+        "",
+        "mutation ($key: ID!) { rejectApiKeys(input: { selection: { ids: [$key] } }) { userErrors { code } } }",
+    ),
+    (
         "createUser",
         "",
         "mutation ($newEmail: String!, $name: String!) { createUser(input: { email: $newEmail, displayName: $name }) { userErrors { code } } }",

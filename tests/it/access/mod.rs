@@ -2,4 +2,6 @@
 
 mod directory;
 mod every_field;
+mod everything;
+mod key_rights;
 mod takeover;

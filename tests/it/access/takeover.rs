@@ -357,6 +357,7 @@ async fn a_key_keeps_no_scope_that_its_owner_has_lost() {
     server.stop().await;
 }
 
+/// Proves: R-14
 #[tokio::test]
 async fn a_read_only_key_runs_no_mutation_however_it_is_written() {
     let server = Server::start().await;

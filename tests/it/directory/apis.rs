@@ -154,6 +154,7 @@ async fn audience(server: &Server, key: &crate::harness::Key, resource: &str) ->
     serde_json::from_slice::<Value>(&claims).unwrap()["aud"].take()
 }
 
+/// Proves: R-07
 #[tokio::test]
 async fn the_identifier_is_the_audience_of_the_next_tokens() {
     let (server, boss) = started().await;

@@ -121,6 +121,7 @@ async fn people(server: &Server, boss: &Caller) -> [String; 3] {
     [ops, sre, analyst]
 }
 
+/// Proves: X-16
 #[tokio::test]
 async fn users_are_found_by_every_filter_and_by_several_together() {
     let (server, boss) = started().await;

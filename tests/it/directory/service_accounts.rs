@@ -15,6 +15,7 @@ async fn details(caller: &Caller, id: &str) -> Value {
     caller.graphql_with(query, json!({ "id": id })).await.data()["node"].take()
 }
 
+/// Proves: I-02
 #[tokio::test]
 async fn one_is_made_changed_and_deleted_and_the_log_tells_it() {
     let (server, boss) = started().await;

@@ -39,6 +39,7 @@ fn refused(error: &str, outcome: Outcome) -> (String, Outcome) {
     (error.to_owned(), outcome)
 }
 
+/// Proves: D-03
 #[tokio::test]
 async fn of_a_deactivated_owner_tokens_are_dead_for_good_and_keys_until_reactivation() {
     let (server, boss) = started().await;
@@ -69,6 +70,7 @@ async fn of_a_deactivated_owner_tokens_are_dead_for_good_and_keys_until_reactiva
     server.stop().await;
 }
 
+/// Proves: I-01
 #[tokio::test]
 async fn machines_that_a_deactivated_user_made_go_on() {
     let (server, boss) = started().await;
@@ -160,6 +162,7 @@ async fn a_group_that_is_left_or_loses_its_role_takes_its_scopes_along() {
     server.stop().await;
 }
 
+/// Proves: I-07, I-11
 #[tokio::test]
 async fn a_scope_that_a_role_loses_is_lost_to_users_and_machines() {
     let (server, boss) = started().await;

@@ -61,6 +61,7 @@ async fn a_user_is_made_of_all_that_was_given() {
     server.stop().await;
 }
 
+/// Proves: D-01
 #[tokio::test]
 async fn a_user_is_a_member_unless_roles_are_given() {
     let (server, boss) = started().await;
@@ -258,6 +259,7 @@ async fn of_two_who_read_the_same_version_one_is_refused() {
     server.stop().await;
 }
 
+/// Proves: D-03
 #[tokio::test]
 async fn stopping_and_letting_go_are_done_and_logged_once() {
     let (server, boss) = started().await;

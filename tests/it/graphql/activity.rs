@@ -68,6 +68,7 @@ async fn the_newest_rows_come_first() {
     server.stop().await;
 }
 
+/// Proves: X-07
 #[tokio::test]
 async fn a_row_tells_who_did_what_to_which_object_from_where() {
     let World { server, ada, .. } = World::new().await;
@@ -315,5 +316,39 @@ async fn an_exchange_with_a_wrong_secret_is_seen_by_the_owner_of_the_key() {
     let filter = json!({ "outcomes": ["UNKNOWN_CLIENT"] });
     assert_eq!(kinds(&ada.caller, filter.clone()).await, Vec::<String>::new(), "it concerns no account");
     assert_eq!(kinds(&ana.caller, filter).await, ["TOKEN_REFUSED UNKNOWN_CLIENT"]);
+    server.stop().await;
+}
+
+/// Proves: R-20
+#[tokio::test]
+async fn a_key_has_its_own_part_of_the_log() {
+    let server = Server::start().await;
+    let ada = server.person("ada@example.com", &["member"]).await;
+    let one = server.key(&ada.account, "one", Grants::Inherit).await;
+    let two = server.key(&ada.account, "two", Grants::Inherit).await;
+    for key in [&one, &one, &two] {
+        server.sign_in(key).await;
+    }
+    let query = "query ($id: ID!, $filter: ActivityFilter) { apiKey(by: { id: $id }) {
+        activity(filter: $filter, first: 2) { nodes { kind apiKey { id } } pageInfo { hasNextPage } } } }";
+    let seen = async |filter: Value| {
+        let variables = json!({ "id": one.id, "filter": filter });
+        ada.caller.graphql_with(query, variables).await.data()["apiKey"]["activity"].take()
+    };
+    let issued = json!({ "kind": "TOKEN_ISSUED", "apiKey": { "id": one.id } });
+    assert_eq!(
+        seen(Value::Null).await,
+        json!({ "nodes": [issued, issued], "pageInfo": { "hasNextPage": true } })
+    );
+    let none = json!({ "nodes": [], "pageInfo": { "hasNextPage": false } });
+    assert_eq!(seen(json!({ "apiKeyIds": [two.id] })).await, none);
+    let made = seen(json!({ "kinds": ["KEY_CREATED"], "apiKeyIds": [one.id, two.id] })).await;
+    assert_eq!(made["nodes"], json!([{ "kind": "KEY_CREATED", "apiKey": { "id": one.id } }]));
+
+    // Without activity:read the key is still there.
+    let narrow = server.sign_in_with(&ada.key, &[("scope", "keys:read")]).await;
+    let answer = narrow.graphql_with(query, json!({ "id": ada.key.id })).await.json();
+    assert_eq!(answer["data"], json!({ "apiKey": { "activity": null } }));
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN");
     server.stop().await;
 }

@@ -226,6 +226,7 @@ async fn tools_can_introspect_and_nobody_can_do_so_without_end() {
     server.stop().await;
 }
 
+/// Proves: R-14
 #[tokio::test]
 async fn a_read_only_key_is_told_by_operation_type_and_may_query_and_introspect() {
     let (server, ada) = started().await;

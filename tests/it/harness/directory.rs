@@ -162,6 +162,7 @@ impl Server {
                 Grants::Inherit | Grants::Roles(_) => None,
             },
             read_only: false,
+            networks: None,
             expires_at: None,
             token_lifetime_seconds: None,
             token_limit: None,
@@ -169,7 +170,7 @@ impl Server {
             issue_secret: true,
         };
         change(&mut new);
-        let created = create(&cx, new).await.unwrap();
+        let created = create(&cx, new, None).await.unwrap();
         Key {
             id: created.key.id.to_string(),
             client_id: created.key.client_id.clone(),

@@ -22,6 +22,13 @@ pub const DISABLE: &str = "mutation ($input: ApiKeySelectionInput!) { change: di
 pub const DELETE: &str = "mutation ($input: ApiKeySelectionInput!) { change: deleteApiKeys(input: $input) {
     deletedIds userErrors { code field message targetId } } }";
 
+pub const FINISH: &str = "mutation ($input: ApiKeySelectionInput!) { change: finishRotation(input: $input) {
+    apiKeys { id version secrets { hint validUntil } } userErrors { code field message targetId } } }";
+pub const APPROVE: &str = "mutation ($input: ApiKeySelectionInput!) { change: approveApiKeys(input: $input) {
+    apiKeys { id clientId name status version } userErrors { code field message targetId } } }";
+pub const REJECT: &str = "mutation ($input: ApiKeySelectionInput!) { change: rejectApiKeys(input: $input) {
+    apiKeys { id clientId name status version } userErrors { code field message targetId } } }";
+
 /// A user with an inheriting key and its token.
 pub struct Person {
     pub account: Account,

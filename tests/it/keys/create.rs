@@ -44,6 +44,7 @@ async fn everything(caller: &Caller, key: &str) -> Value {
     caller.graphql_with(EVERYTHING, json!({ "id": key })).await.data()
 }
 
+/// Proves: D-01, D-13, D-16
 #[tokio::test]
 async fn a_name_alone_makes_a_key_that_works_at_once_and_acts_as_its_owner() {
     let server = Server::start().await;
@@ -66,6 +67,7 @@ async fn a_name_alone_makes_a_key_that_works_at_once_and_acts_as_its_owner() {
     server.stop().await;
 }
 
+/// Proves: I-03, I-05
 #[tokio::test]
 async fn everything_that_was_given_is_there_afterwards() {
     let server = Server::start().await;
@@ -116,7 +118,7 @@ async fn the_log_has_one_row_with_what_the_key_was_made_of() {
     assert_eq!(row.actor_id, ada.key.id.parse::<entity::KeyId>().ok().map(|id| id.0));
     assert_eq!(row.target_id, key.id.parse::<entity::KeyId>().ok().map(|id| id.0));
     assert!(row.ip.is_some() && row.request_id.is_some());
-    insta::assert_snapshot!(detail(row), @r#"{"after":{"callRateLimit":null,"description":null,"expiresAt":null,"inheritsOwner":false,"name":"ci","readOnly":true,"roles":[],"scopes":["keys:read"],"tokenLifetimeSeconds":null,"tokenRateLimit":null}}"#);
+    insta::assert_snapshot!(detail(row), @r#"{"after":{"allowedNetworks":null,"callRateLimit":null,"description":null,"expiresAt":null,"inheritsOwner":false,"name":"ci","readOnly":true,"roles":[],"scopes":["keys:read"],"tokenLifetimeSeconds":null,"tokenRateLimit":null}}"#);
     server.stop().await;
 }
 
@@ -215,6 +217,7 @@ async fn values_of_the_wrong_kind_are_refused_before_anything_runs() {
     server.stop().await;
 }
 
+/// Proves: D-13
 #[tokio::test]
 async fn a_name_is_taken_for_its_owner_only_and_free_again_after_deletion() {
     let server = Server::start().await;
@@ -274,6 +277,7 @@ async fn scopes_that_the_caller_does_not_hold_are_named() {
     server.stop().await;
 }
 
+/// Proves: D-17, R-06
 #[tokio::test]
 async fn without_the_scope_it_is_forbidden_and_says_which_would_do() {
     let server = Server::start().await;
@@ -306,11 +310,14 @@ async fn a_read_only_key_cannot_create() {
     server.stop().await;
 }
 
+/// Proves: D-15, X-05, X-10
 #[tokio::test]
 async fn the_secret_is_shown_once_and_kept_nowhere() {
     let server = Server::start().await;
     let boss = server.person("boss@example.com", &["admin"]).await;
-    let key = created(&boss.caller.change(CREATE, json!({ "name": "ci" })).await);
+    let answer = boss.caller.graphql_with(CREATE, json!({ "input": { "name": "ci" } })).await;
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let key = created(&answer.data()["change"]);
     let rotated = boss.caller.change(REGENERATE, selection([&*key.id])).await;
     let next = rotated["issued"][0]["clientSecret"].as_str().unwrap().to_owned();
     server.sign_in(&Key { secret: next.clone(), ..key.clone() }).await;
@@ -336,6 +343,7 @@ async fn the_secret_is_shown_once_and_kept_nowhere() {
     }
 }
 
+/// Proves: I-09
 #[tokio::test]
 async fn a_key_can_be_made_without_a_secret_and_get_its_first_one_later() {
     let server = Server::start().await;
@@ -354,6 +362,7 @@ async fn a_key_can_be_made_without_a_secret_and_get_its_first_one_later() {
     server.stop().await;
 }
 
+/// Proves: D-13
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_fifty_that_want_the_same_name_at_once_exactly_one_gets_it() {
     let server = Server::start().await;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::keys::{DELETE, DISABLE, ENABLE, REGENERATE, detail, selection};
 use crate::harness::{Grants, Server};
 
+/// Proves: D-19, I-03, I-12
 #[tokio::test]
 async fn a_deleted_key_is_dead_at_once_with_all_its_tokens_and_stays_as_a_tombstone() {
     let server = Server::start().await;
@@ -38,6 +39,7 @@ async fn a_deleted_key_is_dead_at_once_with_all_its_tokens_and_stays_as_a_tombst
     server.stop().await;
 }
 
+/// Proves: X-28
 #[tokio::test]
 async fn of_several_keys_those_that_are_there_go_and_the_others_are_told() {
     let server = Server::start().await;

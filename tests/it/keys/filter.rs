@@ -10,6 +10,7 @@ use crate::harness::changes::{CREATE_GROUP, CREATE_ROLE, UPDATE_USER};
 use crate::harness::keys::{CREATE, DELETE, DISABLE, Person, REGENERATE, UPDATE, selection};
 use crate::harness::{Account, Caller, Grants, Server};
 
+/// Proves
 #[tokio::test]
 async fn every_filter_narrows_and_all_hold_together() {
     let server = Server::start().await;
@@ -52,6 +53,7 @@ async fn every_filter_narrows_and_all_hold_together() {
     server.stop().await;
 }
 
+/// Proves: D-03, R-19
 #[tokio::test]
 async fn the_default_leaves_out_deleted_keys_and_those_of_inactive_owners_and_each_key_has_one_status() {
     let server = Server::start().await;
@@ -185,6 +187,7 @@ async fn company(server: &Server) -> (Person, Company) {
     (boss, Company { ada, bob, build, ops, sre, ids })
 }
 
+/// Proves: R-19
 #[tokio::test]
 async fn keys_are_found_by_group_maker_role_and_scope() {
     let server = Server::start().await;
@@ -236,6 +239,7 @@ async fn keys_are_found_by_group_maker_role_and_scope() {
     server.stop().await;
 }
 
+/// Proves
 #[tokio::test]
 async fn keys_are_found_by_their_use_and_the_age_of_their_secret() {
     let server = Server::start().await;

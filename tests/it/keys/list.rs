@@ -123,6 +123,7 @@ fn forged(content: &str) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(content)
 }
 
+/// Proves: X-11
 #[tokio::test]
 async fn pages_that_cannot_be_are_bad_input() {
     let server = Server::start().await;
@@ -170,6 +171,7 @@ async fn pages_that_cannot_be_are_bad_input() {
     server.stop().await;
 }
 
+/// Proves: X-13
 #[tokio::test]
 async fn rows_are_counted_only_when_the_count_is_asked_for() {
     let server = Server::start().await;

@@ -46,6 +46,7 @@ async fn each_order_goes_both_ways_with_keys_without_the_value_last() {
     server.stop().await;
 }
 
+/// Proves
 #[tokio::test]
 async fn pages_in_both_directions_have_each_key_once_and_in_order() {
     let server = Server::start().await;
@@ -67,6 +68,7 @@ async fn pages_in_both_directions_have_each_key_once_and_in_order() {
     server.stop().await;
 }
 
+/// Proves: X-13
 #[tokio::test]
 async fn keys_made_and_deleted_between_pages_move_nothing() {
     let server = Server::start().await;

@@ -40,6 +40,7 @@ async fn works(server: &Server, key: &Key) -> bool {
     }
 }
 
+/// Proves: X-22
 #[tokio::test]
 async fn at_once_the_old_secret_and_its_tokens_are_dead_and_the_new_one_works() {
     let server = Server::start().await;
@@ -58,6 +59,7 @@ async fn at_once_the_old_secret_and_its_tokens_are_dead_and_the_new_one_works() 
     server.stop().await;
 }
 
+/// Proves: X-22
 #[tokio::test]
 async fn with_grace_both_secrets_work_until_the_end_and_then_only_the_new_one() {
     let server = Server::start().await;
@@ -139,6 +141,7 @@ async fn a_key_that_ends_sooner_than_its_old_secret_ends_with_both() {
     server.stop().await;
 }
 
+/// Proves: X-28
 #[tokio::test]
 async fn of_several_keys_each_gets_its_own_secret_and_the_others_are_told() {
     let server = Server::start().await;

@@ -51,6 +51,7 @@ async fn named(server: &Server, names: &[&str]) -> Account {
     owner
 }
 
+/// Proves: X-12
 #[tokio::test]
 async fn a_key_is_found_by_its_name_its_owner_its_client_id_and_its_hint() {
     let server = Server::start().await;
@@ -113,6 +114,7 @@ async fn a_key_is_found_by_its_name_its_owner_its_client_id_and_its_hint() {
     server.stop().await;
 }
 
+/// Proves: X-12
 #[tokio::test]
 async fn under_three_characters_a_search_is_a_beginning() {
     let server = Server::start().await;
@@ -303,6 +305,7 @@ async fn a_search_has_the_order_of_creation_and_no_other() {
     server.stop().await;
 }
 
+/// Proves
 #[tokio::test]
 async fn pages_of_a_search_have_each_key_once_while_others_come_and_go() {
     let server = Server::start().await;

@@ -29,6 +29,7 @@ fn update(id: &str, with: &Value) -> Value {
     input
 }
 
+/// Proves: X-32, I-03, I-10
 #[tokio::test]
 async fn everything_can_be_changed_and_the_log_tells_what_was() {
     let server = Server::start().await;
@@ -51,6 +52,8 @@ async fn everything_can_be_changed_and_the_log_tells_what_was() {
     let payload = ada.caller.change(UPDATE, update(&key.id, &changes)).await;
     assert_eq!(payload["userErrors"], json!([]));
     assert_eq!(payload["apiKey"]["clientId"], key.client_id);
+    // Neither is its secret another one.
+    server.sign_in(&key).await;
     let found = details(&ada.caller, &key.id).await;
     insta::assert_snapshot!(found, @r#"{"callRateLimit":{"perSeconds":2,"requests":6},"createdAt":"2026-11-21T09:00:00.000Z","description":"builds","effectiveScopes":"activity:read keys:read keys:use roles:read scopes:read","expiresAt":"2026-12-01T00:00:00.000Z","inheritsOwner":false,"name":"nightly","readOnly":true,"roles":"member","scopes":"keys:write","tokenLifetimeSeconds":120,"tokenRateLimit":{"perSeconds":1,"requests":5},"updatedAt":"2026-11-21T09:00:01.000Z","version":2}"#);
 
@@ -180,6 +183,7 @@ async fn a_taken_name_is_refused_and_names_the_key_that_has_it() {
     server.stop().await;
 }
 
+/// Proves: I-08
 #[tokio::test]
 async fn a_version_that_is_not_the_current_one_is_a_conflict() {
     let server = Server::start().await;
@@ -198,6 +202,7 @@ async fn a_version_that_is_not_the_current_one_is_a_conflict() {
     server.stop().await;
 }
 
+/// Proves: I-08
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_fifty_that_read_the_same_version_one_succeeds_and_without_versions_all_do() {
     let server = Server::start().await;

@@ -33,6 +33,7 @@ async fn names(caller: &Caller) -> Vec<String> {
     keys.as_array().unwrap().iter().map(shown).collect()
 }
 
+/// Proves: X-08
 #[tokio::test]
 async fn a_key_is_printed_as_two_lines_that_a_shell_can_read() {
     let place = Place::new().await;
@@ -108,6 +109,27 @@ async fn roles_and_scopes_add_up() {
 }
 
 #[tokio::test]
+async fn an_end_can_be_given_and_must_be_where_the_settings_ask_for_one() {
+    let place = Place::new().await;
+    let admin = make_key(&place, "boss", "admin").await;
+    let server = latchkey(&place, &[]).serve().await;
+    let boss = server.guest().sign_in(&admin).await;
+    boss.set(json!({ "expiryRequired": true })).await;
+    let options = ["--name", "ci", "--role", "member"];
+    assert_eq!(
+        create(&place, &options).fail().await,
+        "latchkey: Every API key needs an end here: give `expiresAt`.\n"
+    );
+    let end = ["--expires-at", "9999-12-31T23:00:00+01:00"];
+    create(&place, &[&options[..], &end].concat()).succeed().await;
+    let query =
+        "{ apiKeys(filter: { expiresBefore: \"9999-12-31T23:59:59Z\" }) { nodes { name expiresAt } } }";
+    let found = boss.graphql(query).await.data()["apiKeys"]["nodes"].take();
+    assert_eq!(found, json!([{ "name": "ci", "expiresAt": "9999-12-31T22:00:00.000Z" }]));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn if_absent_makes_a_key_once() {
     let place = Place::new().await;
     add_ada(&place).await;
@@ -131,7 +153,7 @@ async fn what_cannot_be_a_key_is_refused_and_not_made() {
     let place = Place::new().await;
     add_ada(&place).await;
     let look = make_key(&place, "look", "auditor").await;
-    let refused: [(&str, &[&str]); 10] = [
+    let refused: [(&str, &[&str]); 11] = [
         ("a taken name", &["--name", "look", "--role", "member"]),
         ("no name", &["--name", " ", "--role", "member"]),
         ("an unknown role", &["--name", "x", "--role", "member", "--role", "emperor"]),
@@ -141,6 +163,7 @@ async fn what_cannot_be_a_key_is_refused_and_not_made() {
         ("an unknown service account", &["--name", "x", "--owner", "robot", "--role", "member"]),
         ("nothing for the operator", &["--name", "x"]),
         ("nothing for the operator, if absent", &["--name", "x", "--if-absent"]),
+        ("an end in the past", &["--name", "x", "--role", "member", "--expires-at", "2020-01-01T00:00:00Z"]),
         ("a long description", &["--name", "x", "--role", "member", "--description", &"x".repeat(1001)]),
     ];
     let mut said = String::new();
@@ -157,6 +180,7 @@ async fn what_cannot_be_a_key_is_refused_and_not_made() {
     an unknown service account: latchkey: there is no user with the e-mail address and no service account named `robot`
     nothing for the operator: latchkey: A service account holds nothing by itself: give its key roles or scopes.
     nothing for the operator, if absent: latchkey: A service account holds nothing by itself: give its key roles or scopes.
+    an end in the past: latchkey: The end must lie in the future.
     a long description: latchkey: Use at most 1000 characters; this has 1001.
     ");
 

@@ -1,6 +1,7 @@
 //! The command as a process of its own: starting, stopping, failing.
 
 mod admin;
+mod apply;
 mod command;
 mod config;
 mod keys;

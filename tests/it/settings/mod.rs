@@ -32,7 +32,7 @@ impl Caller {
     }
 
     /// Changes settings, which must go well.
-    async fn set(&self, input: Value) -> Value {
+    pub async fn set(&self, input: Value) -> Value {
         let mut payload = self.change(SET, input.clone()).await;
         assert_eq!(mistakes(&payload), [""; 0], "{input}");
         payload["settings"].take()

@@ -30,6 +30,7 @@ async fn update(caller: &Caller, id: &str, changes: &Value) -> Vec<String> {
     caller.mistakes(UPDATE, with(json!({ "id": id }), changes)).await
 }
 
+/// Proves: R-10
 #[tokio::test]
 async fn where_an_end_is_required_no_key_is_made_without_one() {
     let (server, boss) = started().await;
@@ -84,6 +85,7 @@ async fn where_an_end_is_required_it_cannot_be_cleared_and_old_keys_without_one_
     server.stop().await;
 }
 
+/// Proves: R-10
 #[tokio::test]
 async fn a_key_made_without_an_end_gets_the_default_one() {
     let (server, boss) = started().await;
@@ -113,6 +115,7 @@ async fn a_key_made_without_an_end_gets_the_default_one() {
     server.stop().await;
 }
 
+/// Proves: R-10
 #[tokio::test]
 async fn an_end_lies_as_far_ahead_as_it_may_and_not_a_millisecond_further() {
     let (server, boss) = started().await;
@@ -195,6 +198,7 @@ async fn tokens_live_no_longer_than_the_settings_allow_not_even_those_of_old_key
     server.stop().await;
 }
 
+/// Proves: X-04
 #[tokio::test]
 async fn one_key_for_each_owner_names_the_one_that_is_there() {
     let (server, boss) = started().await;
@@ -312,6 +316,7 @@ async fn keys_of(caller: &Caller, owner: &str) -> Vec<String> {
     nodes.iter().map(|key| key["id"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Proves: X-04
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_fifty_that_want_the_only_key_of_an_owner_at_once_exactly_one_gets_it() {
     let (server, boss) = started().await;

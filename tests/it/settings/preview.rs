@@ -58,6 +58,7 @@ async fn add_to_group(server: &Server, boss: &Person, member: &Account, role: &s
     assert_eq!(boss.caller.mistakes(create, input).await, [""; 0]);
 }
 
+/// Proves: I-06
 #[tokio::test]
 async fn every_role_that_grants_a_scope_is_named_and_so_is_what_is_given_directly() {
     let (server, boss) = started().await;
@@ -129,6 +130,7 @@ async fn an_administrator_is_granted_what_comes_later_too() {
     server.stop().await;
 }
 
+/// Proves: I-06
 #[tokio::test]
 async fn a_read_only_key_and_an_owner_who_lacks_a_scope_withhold_it() {
     let (server, boss) = started().await;
@@ -234,6 +236,7 @@ async fn it_asks_for_what_is_read_and_for_others_for_what_making_such_a_key_woul
     server.stop().await;
 }
 
+/// Proves: I-06
 #[tokio::test]
 async fn what_is_not_there_is_named_and_nothing_is_saved() {
     let (server, boss) = started().await;
@@ -316,6 +319,7 @@ async fn granted(server: &Server, caller: &Caller, key: &Key) -> [BTreeSet<Strin
     [said, issued]
 }
 
+/// Proves: I-05, I-06, I-11
 #[tokio::test]
 async fn a_key_that_is_made_so_or_changed_so_is_granted_just_what_the_preview_says() {
     let (server, mut boss) = started().await;

@@ -20,6 +20,7 @@ async fn a_new_server_has_the_defaults() {
     server.stop().await;
 }
 
+/// Proves: D-09
 #[tokio::test]
 async fn everything_can_be_changed_at_once_and_the_log_tells_what_was() {
     let (server, boss) = started().await;

@@ -37,6 +37,7 @@ fn assert_unauthorized(answer: &Answer) {
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
+/// Proves
 #[tokio::test]
 async fn passwords_are_not_accepted_at_the_api_unless_the_settings_say_so() {
     let server = Server::start().await;
@@ -57,6 +58,7 @@ async fn passwords_are_not_accepted_at_the_api_unless_the_settings_say_so() {
     server.stop().await;
 }
 
+/// Proves: R-16
 #[tokio::test]
 async fn with_the_setting_a_person_acts_as_themselves_without_a_sign_in() {
     let server = Server::start().await;

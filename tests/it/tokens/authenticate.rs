@@ -20,6 +20,7 @@ async fn authenticate(server: &Server, id: &str, secret: &str) -> Answer {
     send_to(server, PATH, &[JSON], &body).await
 }
 
+/// Proves: X-06
 #[tokio::test]
 async fn the_answer_is_a_bare_string_that_is_a_token() {
     let (server, key) = started().await;

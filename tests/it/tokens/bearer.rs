@@ -58,6 +58,7 @@ async fn without_credentials_the_challenge_says_where_to_begin_and_names_no_erro
     server.stop().await;
 }
 
+/// Proves: R-01
 #[tokio::test]
 async fn with_wrong_credentials_the_challenge_says_so() {
     let (server, ada) = started().await;
@@ -150,6 +151,7 @@ async fn with_its_owner_deactivated_a_token_is_dead() {
     server.stop().await;
 }
 
+/// Proves: D-04
 #[tokio::test]
 async fn a_token_shrinks_with_the_roles_of_its_owner_and_is_dead_when_nothing_is_left() {
     let (server, ada) = started().await;
@@ -183,6 +185,7 @@ async fn without_keys_use_the_owners_tokens_are_dead_whatever_else_is_left() {
     server.stop().await;
 }
 
+/// Proves: I-07
 #[tokio::test]
 async fn a_token_shrinks_with_the_scopes_of_its_key() {
     let (server, ada) = started().await;

@@ -64,6 +64,7 @@ async fn a_token_comes_with_exactly_these_headers_and_members() {
     server.stop().await;
 }
 
+/// Proves: X-07
 #[tokio::test]
 async fn every_token_has_an_id_of_its_own_and_names_the_owner_as_its_subject() {
     let server = Server::start().await;
@@ -137,6 +138,7 @@ async fn credentials_come_by_basic_each_half_form_encoded_or_not() {
     server.stop().await;
 }
 
+/// Proves: X-06
 #[tokio::test]
 async fn credentials_come_in_the_body_as_a_form_or_as_json() {
     let (server, key) = started().await;

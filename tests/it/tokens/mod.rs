@@ -8,6 +8,7 @@ mod forge;
 mod jwt_attacks;
 mod limits;
 mod log;
+mod networks;
 mod overtaken;
 mod refusals;
 mod scope;

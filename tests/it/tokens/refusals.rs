@@ -145,6 +145,7 @@ async fn of_several_reasons_the_gravest_is_told() {
     server.stop().await;
 }
 
+/// Proves: I-09
 #[tokio::test]
 async fn a_key_made_without_a_secret_works_with_the_first_it_gets() {
     let server = Server::start().await;

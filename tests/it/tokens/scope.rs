@@ -73,6 +73,7 @@ async fn asking_for_more_than_is_held_gives_nothing() {
     server.stop().await;
 }
 
+/// Proves: R-07
 #[tokio::test]
 async fn a_token_is_for_the_apis_of_its_scopes() {
     let server = started().await;
@@ -87,6 +88,7 @@ async fn a_token_is_for_the_apis_of_its_scopes() {
     server.stop().await;
 }
 
+/// Proves: R-07
 #[tokio::test]
 async fn resource_chooses_the_apis_and_leaves_only_their_scopes() {
     let server = started().await;
@@ -125,6 +127,7 @@ async fn an_unknown_resource_is_an_invalid_target() {
     server.stop().await;
 }
 
+/// Proves: R-07
 #[tokio::test]
 async fn a_token_for_another_api_opens_nothing_here() {
     let server = started().await;
@@ -137,6 +140,7 @@ async fn a_token_for_another_api_opens_nothing_here() {
     server.stop().await;
 }
 
+/// Proves: R-14
 #[tokio::test]
 async fn a_read_only_key_gets_no_scope_that_writes() {
     let server = started().await;
@@ -157,6 +161,7 @@ async fn a_read_only_key_gets_no_scope_that_writes() {
     server.stop().await;
 }
 
+/// Proves: D-04
 #[tokio::test]
 async fn a_users_key_never_holds_more_than_its_owner_does_now() {
     let server = started().await;
@@ -213,6 +218,7 @@ async fn a_key_with_empty_lists_inherits_nothing() {
     server.stop().await;
 }
 
+/// Proves: X-31, I-01, I-02, R-06
 #[tokio::test]
 async fn a_service_accounts_key_holds_what_it_was_given_and_needs_no_keys_use() {
     let server = started().await;

@@ -46,6 +46,7 @@ async fn started() -> (Server, Key) {
     (server, key)
 }
 
+/// Proves
 #[tokio::test]
 async fn it_exchanges_in_both_of_its_ways() {
     let (server, key) = started().await;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use async_graphql::parser::types::{BaseType, Type};
 use latchkey::graphql::code;
+use latchkey::values::Networks;
 
 use super::documents::{Condition, Operation, Picked, Selection};
 use super::json::Json;
@@ -337,8 +338,9 @@ impl<'a> Reader<'a> {
             | (_, "String", Json::Text(_)) => true,
             (_, "ID", Json::Text(id)) => !id.is_empty(),
             (_, "DateTime", Json::Text(text)) => is_instant(text),
+            (_, "Cidr", Json::Text(text)) => is_network(text),
             (Kind::Enum(_), ..)
-            | (_, "Int" | "Float" | "Long" | "Boolean" | "String" | "ID" | "DateTime", _) => false,
+            | (_, "Int" | "Float" | "Long" | "Boolean" | "String" | "ID" | "DateTime" | "Cidr", _) => false,
             // A scalar of which nothing is known.
             _ => true,
         };
@@ -360,6 +362,11 @@ impl<'a> Reader<'a> {
         let fragments = self.operation.fragments.values().map(|fragment| fragment.set.as_slice());
         fragments.chain([self.operation.set.as_slice()]).any(|set| named(set, key))
     }
+}
+
+/// A network as this server writes it.
+fn is_network(text: &str) -> bool {
+    Networks::parse("", &[text.to_owned()]).is_ok_and(|networks| networks.to_texts() == [text])
 }
 
 /// An instant as this server writes it: `2026-11-21T09:00:00.000Z`.

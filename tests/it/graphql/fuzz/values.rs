@@ -85,6 +85,16 @@ const ODD_TIMES: &[&str] = &[
     "\u{0}",
 ];
 
+const NETWORKS: &[&str] = &[
+    "0.0.0.0/0",
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "192.0.2.7",
+    "2001:db8::/32",
+    "::ffff:10.0.0.0/104",
+    "10.0.0.1/8",
+];
+
 impl Writer<'_> {
     /// The arguments of a field, or the fields of an input object. At most one direction of a page, mostly.
     pub fn arguments(&mut self, owner: &str, known: &[Argument]) -> Vec<(String, Input)> {
@@ -180,6 +190,8 @@ impl Writer<'_> {
                 self.operation.risky = true;
                 Input::Text((*self.chance.pick(ODD_TIMES)).to_owned())
             }
+            "Cidr" if self.chance.percent(80) => Input::Text((*self.chance.pick(NETWORKS)).to_owned()),
+            "Cidr" => Input::Text(odd_text(&mut self.chance)),
             _ => {
                 self.operation.risky = true;
                 Input::Text(odd_text(&mut self.chance))

@@ -1,6 +1,10 @@
 //! What callers send, parsed at the door into types that the inside can trust.
 
+mod networks;
+
 use crate::error::{UserError, UserErrorCode};
+
+pub use networks::{MAX_NETWORKS, Networks};
 
 /// The longest name, in characters.
 pub const MAX_NAME: usize = 100;
@@ -78,6 +82,10 @@ impl ScopeName {
             return Err(UserError::invalid(field, message));
         }
         Ok(Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     pub fn into_string(self) -> String {
@@ -168,6 +176,14 @@ impl Quota {
         }
         Ok(Self { requests, per_seconds })
     }
+}
+
+/// A request that its client may send again, under the name that the client gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    pub key: String,
+    /// The request itself: another one under the same name is a mistake.
+    pub request: String,
 }
 
 #[cfg(test)]
