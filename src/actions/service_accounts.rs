@@ -7,7 +7,7 @@ use entity::{AccountId, ServiceAccountId, service_account};
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::difference;
+use crate::giving::{check_version, difference};
 use crate::store::accounts::{Owner, ServiceAccountRow};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, accounts, ownership};
@@ -64,9 +64,7 @@ pub async fn update(
     cx.may(Action::EditServiceAccounts)?;
     let tx = cx.begin_directory().await?;
     let (mut account, before) = editable(&tx, id).await?;
-    if version.is_some_and(|version| version != account.version) {
-        return Err(UserError::conflict("service account", id).into());
-    }
+    check_version(version, account.version, "service account", id)?;
     let mut after = before.clone();
     if let Some(name) = changes.name {
         check_name(&tx, name.as_str(), Some(id)).await?;

@@ -1,4 +1,4 @@
-//! The scalars that GraphQL does not bring, and how ids are read.
+//! The scalars that GraphQL does not bring, and how ids and descriptions are read.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use async_graphql::{ID, InputValueError, InputValueResult, MaybeUndefined, Scala
 use entity::{AccountId, GlobalId, ObjectKind, Timestamp};
 
 use crate::error::{Error, Result, UserError};
-use crate::values::{Networks, Search};
+use crate::values::{Networks, Search, description};
 
 /// An instant in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z` (RFC 3339). Other offsets are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +162,16 @@ pub(super) fn given<T, U>(
         MaybeUndefined::Null => Ok(Some(None)),
         MaybeUndefined::Value(value) => parse(value).map(|value| Some(Some(value))),
     }
+}
+
+/// The field `description` of something new; an empty one is none.
+pub(super) fn new_description(text: Option<String>) -> Result<Option<String>> {
+    Ok(text.map(|text| description("description", &text)).transpose()?.flatten())
+}
+
+/// The field `description` of a change: nothing if it was left out, an inner nothing if it is cleared.
+pub(super) fn changed_description(text: MaybeUndefined<String>) -> Result<Option<Option<String>>> {
+    Ok(given(text, |text| Ok(description("description", &text)?))?.map(Option::flatten))
 }
 
 /// The beginning of what a caller sent, safe to repeat.

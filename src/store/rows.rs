@@ -102,7 +102,7 @@ pub(super) fn change_shared<E: EntityTrait>() -> UpdateMany<E> {
     E::update_many()
 }
 
-/// Removes rows that hang on others.
+/// Removes rows that hang on others, or have had their time.
 pub(super) fn remove<E: EntityTrait>() -> sea_orm::DeleteMany<E> {
     E::delete_many()
 }

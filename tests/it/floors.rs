@@ -25,6 +25,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("bootstrap", &["access", "config", "crypto", "entropy", "store"]),
     ("documents", &["crypto", "recent"]),
     ("journal", &["entropy", "error", "store"]),
+    ("retention", &["error", "store"]),
     ("usage", &["error", "store"]),
     ("passwords", &["crypto", "entropy", "error"]),
     (
@@ -50,7 +51,17 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "actions",
         &[
-            "access", "app", "context", "crypto", "entropy", "error", "giving", "journal", "limits", "store",
+            "access",
+            "app",
+            "context",
+            "crypto",
+            "entropy",
+            "error",
+            "giving",
+            "journal",
+            "limits",
+            "passwords",
+            "store",
             "values",
         ],
     ),
@@ -58,7 +69,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("graphql", &["access", "actions", "context", "documents", "error", "limits", "recent", "values"]),
     ("http", &["access", "actions", "app", "context", "entropy", "error", "graphql", "limits"]),
     // 5: entry points.
-    ("jobs", &["app"]),
+    ("jobs", &["app", "retention"]),
     ("serve", &["app", "clock", "config", "entropy", "graphql", "http", "jobs"]),
     (
         "cli",

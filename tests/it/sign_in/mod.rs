@@ -8,12 +8,13 @@ mod session;
 mod session_end;
 mod setup;
 mod throttle;
+mod whoami;
 
 use std::time::Duration;
 
 use entity::UserId;
 use entity::activity::{ActivityFamily, ActivityKind, Model, Outcome};
-use latchkey::actions::users::{self, NewUser, Password};
+use latchkey::actions::users::{self, NewUser, WantedPassword};
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use sea_orm::{EntityTrait as _, QueryOrder as _};
@@ -80,7 +81,7 @@ impl Server {
         let new = NewUser {
             email: email.to_owned(),
             display_name: email.to_owned(),
-            password: Some(Password::parse(PASSWORD.to_owned().into()).unwrap()),
+            password: Some(WantedPassword::new(PASSWORD.to_owned().into())),
             roles: Some(ids),
             ..NewUser::default()
         };
