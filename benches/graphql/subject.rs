@@ -115,5 +115,5 @@ async fn create(cx: &Context, name: &str, role_names: &[&str]) -> anyhow::Result
         call_limit: Some(NO_LIMIT),
         issue_secret: true,
     };
-    Ok(keys::create(cx, new).await?)
+    Ok(keys::create(cx, new, None).await?)
 }
