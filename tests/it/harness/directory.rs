@@ -201,7 +201,7 @@ impl Server {
         id
     }
 
-    fn new_uuid(&self) -> Uuid {
+    pub(super) fn new_uuid(&self) -> Uuid {
         latchkey::entropy::id(&*self.app.entropy, self.app.clock.now())
     }
 }
