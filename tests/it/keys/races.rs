@@ -9,7 +9,9 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::keys::{CREATE, DELETE, DISABLE, ENABLE, REGENERATE, detail, mistakes, selection};
+use crate::harness::keys::{
+    CREATE, DELETE, DISABLE, ENABLE, REGENERATE, UPDATE, detail, mistakes, selection,
+};
 use crate::harness::{Answer, BEHIND_A_PROXY, Caller, Grants, Key, Server, setting};
 
 const MANY: usize = 50;
@@ -213,6 +215,32 @@ async fn a_repeat_of_what_was_refused_is_no_repeat_and_another_request_needs_ano
     let payloads = repeats(&bob.caller, CREATE, (&input, "same")).await;
     let with_secret = payloads.iter().filter(|payload| payload["clientSecret"].is_string());
     assert_eq!(with_secret.count(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_repeat_whose_key_has_gone_out_of_reach_by_now_says_so() {
+    let server = Server::start().await;
+    let ada = server.person("ada@example.com", &["member"]).await;
+    let narrow =
+        server.generous_key(&ada.account, "narrow", Grants::Scopes(&["keys:read", "keys:write"])).await;
+    let narrow = server.sign_in(&narrow).await;
+    let create = || (json!({ "name": "made", "scopes": ["keys:read"] }), "create".to_owned());
+    let made = again_and_again(narrow.clone(), CREATE, create()).await;
+    let id = made["apiKey"]["id"].as_str().unwrap();
+    let regenerate = || (selection([id]), "regenerate".to_owned());
+    let issued = again_and_again(narrow.clone(), REGENERATE, regenerate()).await;
+    assert_eq!(issued["issued"][0]["apiKey"]["id"], id);
+    let stronger = json!({ "id": id, "scopes": ["keys:read", "keys:use"] });
+    assert_eq!(ada.caller.mistakes(UPDATE, stronger).await, [""; 0]);
+    let again = again_and_again(narrow.clone(), REGENERATE, regenerate()).await;
+    assert_eq!(
+        (mistakes(&again), &again["issued"]),
+        (vec![format!("NOT_FOUND input.selection {id}")], &json!([]))
+    );
+    let again = again_and_again(narrow, CREATE, create()).await;
+    assert_eq!(mistakes(&again), [format!("NOT_FOUND  {id}")]);
+    assert_eq!((&again["apiKey"], &again["clientSecret"]), (&Value::Null, &Value::Null));
     server.stop().await;
 }
 
