@@ -22,8 +22,8 @@ test: test-rust conformance ## run every test
 test-all: test test-long ## run every test, then for longer those that leave something to chance
 
 test-long:
-	env -u TEST_POSTGRES_URL MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 cargo test --locked --test it -- keys::model keys::races
-	MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 tests/with-postgres cargo test --locked --test it -- keys::model keys::races
+	env -u TEST_POSTGRES_URL MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 cargo test --locked --test it -- keys::model keys::races settings::policy::of_fifty
+	MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 tests/with-postgres cargo test --locked --test it -- keys::model keys::races settings::policy::of_fifty
 
 test-rust: ## run the Rust tests on SQLite, then on a PostgreSQL of their own
 	env -u TEST_POSTGRES_URL cargo test --locked --workspace
