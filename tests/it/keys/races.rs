@@ -71,7 +71,7 @@ async fn of_fifty_regenerations_at_once_exactly_one_secret_works_afterwards_and_
     let server = Server::start_with(BEHIND_A_PROXY).await;
     let ada = server.person("ada@example.com", &["member"]).await;
     let mut key = server.generous_key(&ada.account, "ci", Grants::Inherit).await;
-    for round in 1..=rounds() {
+    for _ in 0..rounds() {
         // Whoever exchanges the old secret meanwhile has a token or none; afterwards it is dead either way.
         let mut meanwhile = JoinSet::new();
         for _ in 0..8 {
@@ -94,8 +94,8 @@ async fn of_fifty_regenerations_at_once_exactly_one_secret_works_afterwards_and_
         let [one] = working(&server, &secrets).await[..] else { panic!("not one of the secrets works") };
         assert!(one < MANY, "the old secret works");
         key = secrets.swap_remove(one);
-        assert_eq!(server.changes_of(&key.id).await.len(), 1 + MANY * round);
     }
+    assert_eq!(server.changes_of(&key.id).await.len(), 1 + MANY * rounds());
     server.stop().await;
 }
 
