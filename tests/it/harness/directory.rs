@@ -185,7 +185,7 @@ impl Server {
         Context::new(self.app.clone(), Caller::Operator, Origin::default(), self.app.clock.now())
     }
 
-    fn new_uuid(&self) -> Uuid {
+    pub(super) fn new_uuid(&self) -> Uuid {
         latchkey::entropy::id(&*self.app.entropy, self.app.clock.now())
     }
 }

@@ -1,6 +1,7 @@
 //! API keys: one file a verb.
 
 mod approval;
+mod bulk;
 mod create;
 mod delete;
 mod filter;
@@ -8,8 +9,10 @@ mod idempotency;
 mod last_used;
 mod list;
 mod loaders;
+mod model;
 mod networks;
 mod order;
+mod races;
 mod regenerate;
 mod rotation;
 mod search;

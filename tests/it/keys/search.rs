@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use latchkey::actions::users::{Password, create_administrator};
+use latchkey::actions::users::{WantedPassword, create_administrator};
 use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 
@@ -510,7 +510,7 @@ async fn every_change_of_a_name_is_found_and_no_old_name_is() {
     assert_eq!(written, expected, "after the first start");
     assert_eq!(expected.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["operator"]);
 
-    let password = || Password::parse("correct horse battery".to_owned().into()).unwrap();
+    let password = || WantedPassword::new("correct horse battery".to_owned().into());
     create_administrator(&server.operator(), "Root@example.com", None, password()).await.unwrap();
     let boss = server.person("boss@example.com", &["admin"]).await;
     let caller = &boss.caller;
