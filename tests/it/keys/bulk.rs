@@ -114,7 +114,7 @@ async fn rows(server: &Server, kind: ActivityKind) -> HashMap<String, usize> {
     rows
 }
 
-/// Proves
+/// Proves
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_secrets_for_all_that_match_and_still_match_afterwards_are_made_once_for_each() {
     let (server, boss, ada, keys) = with_keys(2_500).await;
