@@ -141,7 +141,7 @@ async fn new_secrets_for_all_that_match_and_still_match_afterwards_are_made_once
     server.stop().await;
 }
 
-/// Proves
+/// Proves
 #[tokio::test]
 async fn deleting_all_that_match_deletes_what_matched_when_it_began() {
     let (server, boss, ada, keys) = with_keys(1_200).await;
