@@ -11,7 +11,7 @@ use crate::giving::{check_version, difference};
 use crate::store::accounts::{Owner, ServiceAccountRow};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, accounts, ownership};
-use crate::values::Name;
+use crate::values::{Name, Search};
 
 /// What to change: outer `None` leaves a property as it is.
 #[derive(Clone, Debug, Default)]
@@ -20,17 +20,17 @@ pub struct ServiceAccountChanges {
     pub description: Option<Option<String>>,
 }
 
-/// The service accounts whose name contains `search`, by name.
+/// The service accounts that a search finds, by name.
 pub async fn list(
     cx: &Context,
-    search: Option<&str>,
+    search: Option<&Search>,
     request: &PageRequest,
 ) -> Result<Result<Page<ServiceAccountRow>, ForeignCursor>> {
     let reach = cx.may(Action::ViewServiceAccounts)?;
     accounts::list_service_accounts(cx.app.db.reader(), &reach, search, request).await
 }
 
-pub async fn count(cx: &Context, search: Option<&str>) -> Result<u64> {
+pub async fn count(cx: &Context, search: Option<&Search>) -> Result<u64> {
     let reach = cx.may(Action::ViewServiceAccounts)?;
     accounts::count_service_accounts(cx.app.db.reader(), &reach, search).await
 }

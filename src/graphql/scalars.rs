@@ -6,7 +6,7 @@ use async_graphql::{ID, InputValueError, InputValueResult, MaybeUndefined, Scala
 use entity::{AccountId, GlobalId, ObjectKind, Timestamp};
 
 use crate::error::{Error, Result, UserError};
-use crate::values::{Networks, description};
+use crate::values::{Networks, Search, description};
 
 /// An instant in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z` (RFC 3339). Other offsets are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,24 @@ pub(super) fn parse_owner(field: &'static str, id: &ID) -> Result<AccountId> {
 
 pub(super) fn parse_owners(field: &'static str, ids: &[ID]) -> Result<Vec<AccountId>> {
     ids.iter().map(|id| parse_owner(field, id)).collect()
+}
+
+/// Reads ids of whatever can act: users, service accounts and API keys.
+pub(super) fn parse_actors(field: &'static str, ids: &[ID]) -> Result<Vec<GlobalId>> {
+    let actor = |id: &ID| match parse_id(field, id)? {
+        id @ GlobalId { kind: ObjectKind::User | ObjectKind::ServiceAccount | ObjectKind::ApiKey, .. } => {
+            Ok(id)
+        }
+        GlobalId { .. } => {
+            Err(UserError::invalid(field, "This is not the id of a user, service account or API key.").into())
+        }
+    };
+    ids.iter().map(actor).collect()
+}
+
+/// Reads what is searched for; a blank text is no search.
+pub(super) fn search(text: Option<String>) -> Result<Option<Search>> {
+    Ok(text.map(|text| Search::parse("search", &text)).transpose()?.flatten())
 }
 
 /// Reads the networks of a key.

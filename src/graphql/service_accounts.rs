@@ -7,7 +7,7 @@ use super::context;
 use super::error::field_error;
 use super::page::{PageArguments, ServiceAccountConnection, counted, page_cost};
 use super::payloads::{DeletePayload, payload_type};
-use super::scalars::{changed_description, new_description, parse_id};
+use super::scalars::{changed_description, new_description, parse_id, search};
 use crate::actions::service_accounts as actions;
 use crate::actions::service_accounts::ServiceAccountChanges;
 use crate::error::Result;
@@ -16,7 +16,7 @@ use crate::values::Name;
 /// Which service accounts.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct ServiceAccountFilter {
-    /// Part of the name.
+    /// Part of the name, in either case; under three characters, its beginning. At most 100 characters.
     search: Option<String>,
 }
 
@@ -86,9 +86,9 @@ impl ServiceAccountQueries {
     ) -> async_graphql::Result<Option<ServiceAccountConnection>> {
         let cx = context(ctx)?;
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
-        let search = filter.unwrap_or_default().search;
-        let page = actions::list(cx, search.as_deref(), &request).await.map_err(field_error)?;
-        let count = counted(ctx, actions::count(cx, search.as_deref())).await?;
+        let search = search(filter.unwrap_or_default().search).map_err(field_error)?;
+        let page = actions::list(cx, search.as_ref(), &request).await.map_err(field_error)?;
+        let count = counted(ctx, actions::count(cx, search.as_ref())).await?;
         Ok(Some(ServiceAccountConnection::new(page, ServiceAccount::from, count).map_err(field_error)?))
     }
 }

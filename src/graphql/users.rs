@@ -9,7 +9,7 @@ use super::context;
 use super::error::{UserError, field_error, payload};
 use super::keys::ApiKey;
 use super::page::{PageArguments, UserConnection, counted, page_cost};
-use super::scalars::{given, parse_id, parse_ids};
+use super::scalars::{given, parse_id, parse_ids, search};
 use crate::actions::accounts::UserRow;
 use crate::actions::keys::Key;
 use crate::actions::users as actions;
@@ -20,7 +20,8 @@ use crate::values::{Name, email, handle};
 /// Which users: all conditions hold together, a list means any of its values.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct UserFilter {
-    /// Part of the e-mail address, the handle or the name.
+    /// Part of the e-mail address, the handle or the name, in either case; under three characters, its beginning. At most
+    /// 100 characters.
     search: Option<String>,
     /// Active or not.
     active: Option<bool>,
@@ -33,7 +34,7 @@ pub(super) struct UserFilter {
 impl UserFilter {
     fn parse(self) -> Result<Filter> {
         Ok(Filter {
-            search: self.search,
+            search: search(self.search)?,
             active: self.active,
             groups: self.group_ids.map(|ids| parse_ids::<GroupId>("groupIds", &ids)).transpose()?,
             roles: self.role_ids.map(|ids| parse_ids::<RoleId>("roleIds", &ids)).transpose()?,

@@ -84,9 +84,10 @@ pub async fn create(cx: &Context, new: NewKey, asked: Option<&Idempotency>) -> R
 
 /// What the same request has made before.
 async fn again(tx: &Tx, reach: &Reach, done: &Done) -> Result<Created> {
-    let key = keys::find_many(&**tx, reach, &done.keys).await?.pop();
-    let gone = || Error::internal("a key that was made vanished");
-    Ok(Created { key: key.ok_or_else(gone)?, secret: None })
+    match keys::find_many(&**tx, reach, &done.keys).await?.pop() {
+        Some(key) => Ok(Created { key, secret: None }),
+        None => Err(idempotency::out_of_reach(done).into()),
+    }
 }
 
 /// The key as the settings allow it, with the end that they give it.

@@ -20,14 +20,12 @@ use reqwest::{Method, StatusCode};
 use sea_orm::{EntityTrait as _, QueryOrder as _};
 use serde_json::{Value, json};
 
-use crate::harness::{Account, Answer, Caller, Server};
+use crate::harness::{Account, Answer, BEHIND_A_PROXY, Caller, Server};
 
 /// What people here sign in with.
 const PASSWORD: &str = "Zebra-canal-91-mustard";
 const OTHER: &str = "Quartz/ferry 77 lantern";
 const WRONG: &str = "Walnut+orbit 55 saddle";
-/// As the server understands `X-Forwarded-For`, for who comes from other networks.
-const BEHIND_A_PROXY: &str = "trusted_proxies = ['127.0.0.1/32']";
 const MINUTE: Duration = Duration::from_secs(60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
