@@ -10,7 +10,7 @@ BUILT := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/latchkey
 GENERATED := schema.graphql docs/errors.md docs/configuration.md docs/features.md
 LATCHKEY := cargo run --locked --quiet --
 
-.PHONY: run test test-rust conformance check check-code check-dependencies check-generated generate bench help
+.PHONY: run test test-all test-long test-rust conformance check check-code check-dependencies check-generated generate bench help
 
 run: ## build the server and start it (PROFILE=dev for a quick build)
 	cargo build --locked --profile "$(PROFILE)" --bin latchkey
@@ -18,6 +18,12 @@ run: ## build the server and start it (PROFILE=dev for a quick build)
 	exec bin/latchkey serve
 
 test: test-rust conformance ## run every test
+
+test-all: test test-long ## run every test, then for longer those that leave something to chance
+
+test-long:
+	env -u TEST_POSTGRES_URL MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 cargo test --locked --test it -- keys::model keys::races settings::policy::of_fifty
+	MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 tests/with-postgres cargo test --locked --test it -- keys::model keys::races settings::policy::of_fifty
 
 test-rust: ## run the Rust tests on SQLite, then on a PostgreSQL of their own
 	env -u TEST_POSTGRES_URL cargo test --locked --workspace
@@ -69,8 +75,8 @@ generate: ## write schema.graphql and the generated pages of docs/
 	tests/features > "$(TARGET_DIR)/generated/docs/features.md"
 	@for file in $(GENERATED); do mv "$(TARGET_DIR)/generated/$$file" "$$file"; done
 
-bench: ## measure the token endpoint against a bare floor, and what refused GraphQL requests cost
-	cargo bench --locked --profile "$(PROFILE)" --bench exchange --bench graphql
+bench: ## measure the token endpoint against a bare floor, refused GraphQL requests, and lists of a million keys
+	cargo bench --locked --profile "$(PROFILE)" --bench exchange --bench graphql --bench lists
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile

@@ -66,6 +66,12 @@ impl UserError {
         Self { target: Some(target), ..Self::new(UserErrorCode::NotFound, field, message) }
     }
 
+    /// There is no such object to refer to.
+    pub fn unknown(field: &'static str, id: impl Into<GlobalId>) -> Self {
+        let id = id.into();
+        Self::new(UserErrorCode::NotFound, field, format!("There is no {id}.")).about(id)
+    }
+
     /// It is part of the server and stays as it is.
     pub fn built_in(what: &str, target: impl Into<GlobalId>) -> Self {
         let message = format!("This {what} came with the server and cannot be changed or deleted.");

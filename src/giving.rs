@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use entity::account::AccountKind;
-use entity::{AccountId, KeyId, RoleId, role};
+use entity::{AccountId, GlobalId, KeyId, RoleId, role, scope};
 use serde_json::{Map, Value};
 
 use crate::access::{Caller, Scopes};
@@ -31,13 +31,52 @@ pub(crate) async fn scopes_of_roles(tx: &Tx, of: &[RoleId]) -> Result<Scopes> {
     Ok(scopes.into_values().flatten().map(|scope| scope.name).collect())
 }
 
-/// The roles with these ids, if all are there.
-pub(crate) async fn existing_roles(tx: &Tx, wanted: &[RoleId]) -> Result<Vec<role::Model>> {
-    let found = roles::find_many(&**tx, wanted).await?;
-    match wanted.iter().find(|id| !found.iter().any(|role| role.id == **id)) {
+/// The roles wanted in the place of those had: all are there, and the caller may give those that are new.
+pub(crate) async fn roles_to_have(
+    cx: &Context,
+    tx: &Tx,
+    had: &[role::Model],
+    wanted: &[RoleId],
+) -> Result<Vec<RoleId>> {
+    let mut roles = all_there("roleIds", wanted, roles::find_many(&**tx, wanted).await?, |role| role.id)?;
+    let ids = roles.iter().map(|role| role.id).collect();
+    roles.retain(|role| !had.iter().any(|had| had.id == role.id));
+    may_give(cx, tx, &roles, "roleIds").await?;
+    Ok(ids)
+}
+
+/// Refuses a change if somebody else was faster than the caller, who has read this version of the object.
+pub(crate) fn check_version(
+    read: Option<i32>,
+    now: i32,
+    what: &str,
+    id: impl Into<GlobalId>,
+) -> Result<(), UserError> {
+    match read {
+        Some(read) if read != now => Err(UserError::conflict(what, id)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What was found of the objects with these ids, if that is all of them.
+pub(crate) fn all_there<Id: Copy + PartialEq + Into<GlobalId>, Row>(
+    field: &'static str,
+    wanted: &[Id],
+    found: Vec<Row>,
+    id: impl Fn(&Row) -> Id,
+) -> Result<Vec<Row>, UserError> {
+    match wanted.iter().find(|wanted| !found.iter().any(|row| id(row) == **wanted)) {
+        Some(missing) => Err(UserError::unknown(field, *missing)),
+        None => Ok(found),
+    }
+}
+
+/// What was found of the scopes with these names, if that is all of them.
+pub(crate) fn all_named(wanted: &[String], found: Vec<scope::Model>) -> Result<Vec<scope::Model>, UserError> {
+    match wanted.iter().find(|name| !found.iter().any(|scope| scope.name == **name)) {
         Some(missing) => {
-            let message = format!("There is no role {missing}.");
-            Err(UserError::new(UserErrorCode::NotFound, "roleIds", message).into())
+            let message = format!("There is no scope `{}`.", missing.escape_debug());
+            Err(UserError::new(UserErrorCode::NotFound, "scopes", message))
         }
         None => Ok(found),
     }

@@ -6,30 +6,31 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::app::App;
+use crate::retention::remove_old_events;
 
+const EVERY: Duration = Duration::from_secs(1);
+/// In turns, as all below.
 const TRIM_EVERY: u32 = 60;
-const USAGE_EVERY: Duration = Duration::from_secs(1);
-/// In that time, how often the changes of other processes are asked for.
+/// Once an hour, and for the first time ten minutes after the start: of servers that are restarted often too.
+const REMOVE_EVERY: u32 = 3600;
+const REMOVE_FIRST: u32 = 600;
+/// In one turn, how often the changes of other processes are asked for.
 const HEAR_EVERY: u32 = 4;
 
 /// Runs the chores until the server is gone.
 pub fn start(app: &Arc<App>) -> JoinHandle<()> {
     let app: Weak<App> = Arc::downgrade(app);
     tokio::spawn(async move {
+        let mut has_old_events = false;
         for turn in 1_u32.. {
             for _ in 0..HEAR_EVERY {
                 let Some(app) = app.upgrade() else { return };
                 hear(&app).await;
                 drop(app);
-                tokio::time::sleep(USAGE_EVERY / HEAR_EVERY).await;
+                tokio::time::sleep(EVERY / HEAR_EVERY).await;
             }
             let Some(app) = app.upgrade() else { return };
-            if let Err(error) = app.usage.write(&app.db).await {
-                tracing::warn!(%error, "the last uses of keys could not be written; they are kept");
-            }
-            if turn % TRIM_EVERY == 0 {
-                app.limits.trim();
-            }
+            has_old_events = take_turn(&app, turn, has_old_events).await;
         }
     })
 }
@@ -39,4 +40,22 @@ async fn hear(app: &App) {
     if let Err(error) = app.registry.hear().await {
         tracing::warn!(%error, "the changes of other processes could not be read");
     }
+}
+
+/// The chores of one turn, the turns being counted from 1. Says whether there are old events left for the next one.
+pub async fn take_turn(app: &App, turn: u32, has_old_events: bool) -> bool {
+    if let Err(error) = app.usage.write(&app.db).await {
+        tracing::warn!(%error, "the last uses of keys could not be written; they are kept");
+    }
+    if turn.is_multiple_of(TRIM_EVERY) {
+        app.limits.trim();
+    }
+    // Some each turn while there are many: whoever waits to write comes between.
+    if !has_old_events && turn % REMOVE_EVERY != REMOVE_FIRST {
+        return false;
+    }
+    remove_old_events(&app.db, app.clock.now()).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "old events could not be removed; they stay for an hour");
+        false
+    })
 }

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod passwords;
 mod recent;
 pub mod registry;
+pub mod retention;
 pub mod serve;
 pub mod store;
 pub mod usage;

@@ -16,7 +16,8 @@ use governor::{Quota as FixedQuota, RateLimiter};
 use crate::clock::Clock;
 use crate::values::Quota;
 
-const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+/// What one network may do of each [`Attempt`].
+const ATTEMPTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// Attempts to sign in to one account from one network.
 const SIGN_INS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
@@ -134,26 +135,43 @@ impl governor::clock::Clock for GovernorClock {
 
 type SignIns =
     RateLimiter<(u64, IpAddr), DashMapStateStore<(u64, IpAddr)>, GovernorClock, NoOpMiddleware<Nanos>>;
-type Failures = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, GovernorClock, NoOpMiddleware<Nanos>>;
+type Attempts = RateLimiter<
+    (Attempt, IpAddr),
+    DashMapStateStore<(Attempt, IpAddr)>,
+    GovernorClock,
+    NoOpMiddleware<Nanos>,
+>;
+
+/// What is counted by network. Each kind has a quota of its own: behind one address there may be a machine with an
+/// outdated secret and an office full of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Attempt {
+    /// A wrong client secret, or an unknown client.
+    ClientSecret,
+    /// A password, right or wrong.
+    Password,
+    /// A password where none is accepted, which nobody looks at.
+    UnwantedPassword,
+}
 
 /// The limits of this process.
 #[derive(Debug)]
 pub struct Limits {
     clock: Clock,
     keys: RwLock<HashMap<KeyId, Arc<KeyBuckets>>>,
-    failures: Failures,
+    attempts: Attempts,
     sign_ins: SignIns,
     account_hasher: std::hash::RandomState,
 }
 
 impl Limits {
     pub fn new(clock: Clock) -> Self {
-        let quota = FixedQuota::per_minute(FAILURES_PER_MINUTE);
+        let quota = FixedQuota::per_minute(ATTEMPTS_PER_MINUTE);
         let governor_clock = GovernorClock(Arc::clone(&clock));
         Self {
             clock,
             keys: RwLock::default(),
-            failures: RateLimiter::new(quota, DashMapStateStore::default(), governor_clock.clone()),
+            attempts: RateLimiter::new(quota, DashMapStateStore::default(), governor_clock.clone()),
             account_hasher: std::hash::RandomState::new(),
             sign_ins: RateLimiter::new(
                 FixedQuota::per_minute(SIGN_INS_PER_MINUTE),
@@ -173,16 +191,21 @@ impl Limits {
         bucket.spend(policy, quota, cost, nanos(self.clock.elapsed()))
     }
 
-    /// Counts a wrong credential from this address; false when its network has presented too many.
+    /// Counts a wrong client secret from this address; false when its network has presented too many.
     pub fn failure(&self, address: IpAddr) -> bool {
-        self.failures.check_key(&network(address)).is_ok()
+        self.attempt(Attempt::ClientSecret, network(address))
     }
 
     /// Counts an attempt to sign in to an account; false when its network has made too many, to this account or in all.
     pub fn sign_in(&self, account: &str, address: IpAddr) -> bool {
         let network = network(address);
         let account = std::hash::BuildHasher::hash_one(&self.account_hasher, account);
-        self.sign_ins.check_key(&(account, network)).is_ok() && self.failures.check_key(&network).is_ok()
+        self.sign_ins.check_key(&(account, network)).is_ok() && self.attempt(Attempt::Password, network)
+    }
+
+    /// Counts a password where none is accepted; false when this address's network has sent too many.
+    pub fn unwanted_password(&self, address: IpAddr) -> bool {
+        self.attempt(Attempt::UnwantedPassword, network(address))
     }
 
     /// Forgets what is back to its full quota anyway.
@@ -192,10 +215,14 @@ impl Limits {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|_, buckets| !(buckets.token.is_full(now) && buckets.call.is_full(now)));
-        self.failures.retain_recent();
-        self.failures.shrink_to_fit();
+        self.attempts.retain_recent();
+        self.attempts.shrink_to_fit();
         self.sign_ins.retain_recent();
         self.sign_ins.shrink_to_fit();
+    }
+
+    fn attempt(&self, kind: Attempt, network: IpAddr) -> bool {
+        self.attempts.check_key(&(kind, network)).is_ok()
     }
 
     fn buckets(&self, key: KeyId) -> Arc<KeyBuckets> {
@@ -294,6 +321,20 @@ mod tests {
         clock.advance(Duration::from_secs(60));
         limits.trim();
         assert!(limits.keys.read().unwrap().is_empty());
+    }
+
+    #[test]
+    fn secrets_and_passwords_of_a_network_do_not_share() {
+        let (_, limits) = limits();
+        let office: IpAddr = "203.0.113.7".parse().unwrap();
+        let each: [&dyn Fn(u32) -> bool; 3] =
+            [&|_| limits.failure(office), &|n| limits.sign_in(&n.to_string(), office), &|_| {
+                limits.unwanted_password(office)
+            }];
+        for (kind, attempt) in each.iter().enumerate() {
+            assert!((0..60).all(attempt), "{kind}");
+            assert!(!attempt(60), "{kind}");
+        }
     }
 
     #[test]

@@ -4,16 +4,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use entity::SecretHash;
+use entity::{SecretHash, user};
 use tokio::sync::Semaphore;
 
-use crate::crypto::password::{Password, PasswordHasher};
+use crate::crypto::password::{Password, PasswordHasher, StrongPassword, WantedPassword};
 use crate::entropy::Entropy;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UserError};
 
 /// Each takes 19 MiB and tens of milliseconds of one core.
 const AT_ONCE: usize = 2;
 const WAIT: Duration = Duration::from_secs(2);
+
+/// Judges what somebody wants as the password of a person of whom these texts are known; a mistake names the input field.
+pub fn judge(
+    field: &'static str,
+    wanted: WantedPassword,
+    known: &[&str],
+) -> Result<StrongPassword, UserError> {
+    wanted.judge(known).map_err(|problem| UserError::invalid(field, problem))
+}
+
+/// What whoever tries to guess a user's password knows of them.
+pub fn known_of(user: &user::Model) -> [&str; 3] {
+    [&user.email, user.handle.as_deref().unwrap_or_default(), &user.display_name]
+}
 
 /// Hashes and checks passwords.
 #[derive(Debug)]
@@ -28,7 +42,7 @@ impl Passwords {
         Self { hasher: Arc::new(hasher), entropy, permits: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    pub async fn hash(&self, password: Password) -> Result<SecretHash> {
+    pub async fn hash(&self, password: StrongPassword) -> Result<SecretHash> {
         let (hasher, entropy) = (Arc::clone(&self.hasher), Arc::clone(&self.entropy));
         let hash = self.work(move || hasher.hash(&*entropy, &password)).await?;
         hash.map_err(|error| Error::internal(error.to_string()))

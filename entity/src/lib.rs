@@ -26,6 +26,7 @@ pub mod role_grant;
 pub mod role_scope;
 pub mod rollup;
 pub mod scope;
+pub mod search_term;
 pub mod secret_hash;
 pub mod service_account;
 pub mod session;

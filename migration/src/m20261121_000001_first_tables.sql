@@ -11,6 +11,8 @@ CREATE TABLE accounts (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );
+-- Almost every list of keys asks whether their owners are active: this answers without reading the rows.
+CREATE INDEX accounts_active ON accounts (id, active);
 
 CREATE TABLE users (
     id UUID NOT NULL PRIMARY KEY REFERENCES accounts (id),
@@ -145,9 +147,13 @@ CREATE TABLE api_keys (
 );
 -- A deleted key frees its name.
 CREATE UNIQUE INDEX api_keys_owner_name ON api_keys (owner_id, name) WHERE deleted_at IS NULL;
-CREATE INDEX api_keys_owner ON api_keys (owner_id, id);
+-- With the state, so that keys can be counted without reading their rows.
+CREATE INDEX api_keys_owner ON api_keys (owner_id, id, state);
+CREATE INDEX api_keys_created_by ON api_keys (created_by_id, id);
+-- One for each order of lists.
 CREATE INDEX api_keys_name ON api_keys (name, id);
 CREATE INDEX api_keys_expires_at ON api_keys (expires_at, id);
+CREATE INDEX api_keys_last_used_at ON api_keys (last_used_at, id);
 
 CREATE TABLE key_roles (
     key_id UUID NOT NULL REFERENCES api_keys (id),
@@ -175,6 +181,8 @@ CREATE TABLE key_secrets (
 -- One current secret and one previous secret a key, whatever happens at the same time.
 CREATE UNIQUE INDEX key_secrets_current ON key_secrets (key_id) WHERE valid_until IS NULL;
 CREATE UNIQUE INDEX key_secrets_previous ON key_secrets (key_id) WHERE valid_until IS NOT NULL;
+CREATE INDEX key_secrets_issued ON key_secrets (created_at, key_id) WHERE valid_until IS NULL;
+CREATE INDEX key_secrets_hint ON key_secrets (hint);
 
 -- How far things have come: epoch rises with every change of who may do what and of the settings, last_change with every
 -- change that a server keeps in memory.

@@ -1,7 +1,7 @@
 //! Who is asking. It never contains the credential: callers are logged and traced.
 
 use entity::account::AccountKind;
-use entity::{AccountId, GlobalId, KeyId, ObjectKind, ServiceAccountId, SessionId, UserId};
+use entity::{AccountId, GlobalId, KeyId, ObjectKind, ServiceAccountId, SessionId, Timestamp, UserId};
 
 use super::Scopes;
 use crate::values::Quota;
@@ -38,6 +38,8 @@ pub struct Machine {
     /// What the token was granted and the key can still be granted now.
     pub scopes: Scopes,
     pub read_only: bool,
+    /// When the token ends.
+    pub ends: Timestamp,
     /// What its requests may cost.
     pub call_limit: Quota,
 }

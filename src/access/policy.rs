@@ -87,7 +87,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use entity::account::AccountKind;
-    use entity::{AccountId, KeyId};
+    use entity::{AccountId, KeyId, Timestamp};
     use uuid::Uuid;
 
     use super::*;
@@ -106,6 +106,7 @@ mod tests {
             owner_kind: AccountKind::User,
             scopes: names.into_iter().map(str::to_owned).collect::<Scopes>(),
             read_only,
+            ends: Timestamp(0),
             call_limit: Quota { requests: 1, per_seconds: 1 },
         })
     }

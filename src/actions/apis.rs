@@ -6,7 +6,7 @@ use entity::{ApiId, api};
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::difference;
+use crate::giving::{check_version, difference};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, scopes};
 use crate::values::Name;
@@ -76,9 +76,7 @@ pub async fn update(
     cx.may(Action::EditScopes)?;
     let tx = cx.begin_directory().await?;
     let before = editable(&tx, id).await?;
-    if version.is_some_and(|version| version != before.version) {
-        return Err(UserError::conflict("API", id).into());
-    }
+    check_version(version, before.version, "API", id)?;
     let told = snapshot(&before);
     let mut after = before;
     if let Some(identifier) = changes.identifier {

@@ -8,7 +8,7 @@ use entity::{AccountId, GroupId, RoleId, UserId, group, role};
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{administrators_remain, difference, existing_roles, may_give};
+use crate::giving::{administrators_remain, all_there, check_version, difference, may_give, roles_to_have};
 use crate::store::accounts::Owner;
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, accounts, groups};
@@ -67,9 +67,7 @@ pub async fn create(cx: &Context, new: NewGroup) -> Result<group::Model> {
     cx.may(Action::EditGroups)?;
     let tx = cx.begin_directory().await?;
     check_name(&tx, new.name.as_str(), None).await?;
-    let roles = existing_roles(&tx, &new.roles).await?;
-    may_give(cx, &tx, &roles, "roleIds").await?;
-    let roles = ids(&roles);
+    let roles = roles_to_have(cx, &tx, &[], &new.roles).await?;
     existing_users(&tx, "memberIds", &new.members).await?;
     let group = group::Model {
         id: GroupId(cx.id()),
@@ -100,9 +98,7 @@ pub async fn update(
     cx.may(Action::EditGroups)?;
     let tx = cx.begin_directory().await?;
     let before = existing(&tx, id).await?;
-    if version.is_some_and(|version| version != before.version) {
-        return Err(UserError::conflict("group", id).into());
-    }
+    check_version(version, before.version, "group", id)?;
     let told = snapshot(&tx, &before).await?;
     let administered = accounts::has_active_administrator(&*tx).await?;
     let mut after = before;
@@ -114,7 +110,8 @@ pub async fn update(
         after.description = description;
     }
     if let Some(wanted) = &changes.roles {
-        set_roles(cx, &tx, id, wanted).await?;
+        let had = groups::roles_of(&*tx, &[id]).await?.remove(&id).unwrap_or_default();
+        groups::set_roles(&*tx, id, &roles_to_have(cx, &tx, &had, wanted).await?).await?;
     }
     existing_users(&tx, "addMemberIds", &changes.add_members).await?;
     if !changes.add_members.is_empty() {
@@ -162,14 +159,6 @@ pub async fn delete(cx: &Context, id: GroupId) -> Result<GroupId> {
     Ok(id)
 }
 
-async fn set_roles(cx: &Context, tx: &Tx, id: GroupId, wanted: &[RoleId]) -> Result<()> {
-    let roles = existing_roles(tx, wanted).await?;
-    let had = ids(&groups::roles_of(&**tx, &[id]).await?.remove(&id).unwrap_or_default());
-    let new: Vec<_> = roles.iter().filter(|role| !had.contains(&role.id)).cloned().collect();
-    may_give(cx, tx, &new, "roleIds").await?;
-    groups::set_roles(&**tx, id, &ids(&roles)).await
-}
-
 async fn existing(tx: &Tx, id: GroupId) -> Result<group::Model> {
     let found = groups::find_many(&**tx, &[id]).await?.pop();
     found.ok_or_else(|| UserError::not_found("id", id.into()).into())
@@ -177,17 +166,9 @@ async fn existing(tx: &Tx, id: GroupId) -> Result<group::Model> {
 
 async fn existing_users(tx: &Tx, field: &'static str, wanted: &[UserId]) -> Result<()> {
     let ids: Vec<AccountId> = wanted.iter().map(|id| (*id).into()).collect();
-    let found = accounts::behind_rows(&**tx, &ids).await?;
-    match wanted
-        .iter()
-        .find(|id| !found.iter().any(|owner| matches!(owner, Owner::User(_, user) if user.id == **id)))
-    {
-        Some(missing) => {
-            let message = format!("There is no user {missing}.");
-            Err(UserError::new(UserErrorCode::NotFound, field, message).into())
-        }
-        None => Ok(()),
-    }
+    let owners = accounts::behind_rows(&**tx, &ids).await?.into_iter();
+    all_there(field, wanted, owners.filter_map(Owner::into_user).collect(), |(_, user)| user.id)?;
+    Ok(())
 }
 
 async fn check_name(tx: &Tx, name: &str, own: Option<GroupId>) -> Result<()> {
@@ -198,10 +179,6 @@ async fn check_name(tx: &Tx, name: &str, own: Option<GroupId>) -> Result<()> {
         }
         Some(_) | None => Ok(()),
     }
-}
-
-fn ids(roles: &[role::Model]) -> Vec<RoleId> {
-    roles.iter().map(|role| role.id).collect()
 }
 
 fn names(users: &[UserId]) -> serde_json::Value {

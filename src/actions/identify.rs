@@ -6,6 +6,7 @@
 //! 3. Nothing has happened since that kills tokens: the generation is still the one of the token.
 //! 4. The scopes of the token that the key can still be granted are what the caller holds; with none left, it is dead.
 
+use entity::Timestamp;
 use entity::api_key::KeyState;
 
 use crate::access::{Caller, Machine, Scopes};
@@ -40,6 +41,7 @@ pub async fn bearer(app: &App, origin: &Origin, token: &str) -> Result<Caller> {
         owner_kind: client.owner.kind,
         scopes,
         read_only: client.key.read_only,
+        ends: Timestamp(0).plus_seconds(claims.exp),
         call_limit: client.call_quota(&policy.settings),
     }))
 }

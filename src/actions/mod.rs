@@ -21,6 +21,7 @@ pub mod settings;
 pub mod setup;
 pub mod tokens;
 pub mod users;
+pub mod whoami;
 
 /// Parts of lists, for those who ask for them.
 pub use crate::store::page;

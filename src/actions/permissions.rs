@@ -9,7 +9,8 @@ use entity::{AccountId, RoleId, role, scope};
 use crate::access::builtin::KEYS_USE;
 use crate::access::{Action, Scopes};
 use crate::context::Context;
-use crate::error::{Error, Result, UserError, UserErrorCode};
+use crate::error::{Result, UserError, UserErrorCode};
+use crate::giving::{all_named, all_there};
 use crate::store::{accounts, roles, scopes};
 
 /// A key that does not exist yet.
@@ -93,11 +94,7 @@ async fn given(cx: &Context, owner: AccountId, preview: &Preview) -> Result<BTre
         Some(wanted) => wanted.clone(),
         None => Vec::new(),
     };
-    let found = roles::find_many(db, &wanted).await?;
-    if let Some(missing) = wanted.iter().find(|id| !found.iter().any(|role| role.id == **id)) {
-        let message = format!("There is no role {missing}.");
-        return Err(UserError::new(UserErrorCode::NotFound, "roleIds", message).into());
-    }
+    let found = all_there("roleIds", &wanted, roles::find_many(db, &wanted).await?, |role| role.id)?;
     let mut by_role = roles::scopes_of(db, &wanted).await?;
     let mut given: BTreeMap<String, Granted> = BTreeMap::new();
     let granted = |scope: scope::Model| Granted { scope, by: Vec::new(), direct: false };
@@ -107,11 +104,7 @@ async fn given(cx: &Context, owner: AccountId, preview: &Preview) -> Result<BTre
         }
     }
     let names = preview.scopes.as_deref().unwrap_or_default();
-    let direct = scopes::find_by_names(db, names).await?;
-    if let Some(missing) = names.iter().find(|name| !direct.iter().any(|scope| scope.name == **name)) {
-        let message = format!("There is no scope `{}`.", missing.escape_debug());
-        return Err(Error::from(UserError::new(UserErrorCode::NotFound, "scopes", message)));
-    }
+    let direct = all_named(names, scopes::find_by_names(db, names).await?)?;
     for scope in direct {
         given.entry(scope.name.clone()).or_insert_with(|| granted(scope)).direct = true;
     }

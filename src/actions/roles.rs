@@ -8,7 +8,7 @@ use entity::{GlobalId, RoleId, ScopeId, role, scope};
 use crate::access::{Action, Scopes};
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{difference, must_hold, scopes_of_roles};
+use crate::giving::{all_named, check_version, difference, must_hold, scopes_of_roles};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, roles, scopes};
 use crate::values::Name;
@@ -94,9 +94,7 @@ pub async fn update(
     cx.may(Action::EditRoles)?;
     let tx = cx.begin_directory().await?;
     let before = editable(&tx, id).await?;
-    if version.is_some_and(|version| version != before.version) {
-        return Err(UserError::conflict("role", id).into());
-    }
+    check_version(version, before.version, "role", id)?;
     let told = snapshot(&tx, &before).await?;
     let held = scopes_of_roles(&tx, &[id]).await?;
     let mut after = before;
@@ -156,14 +154,7 @@ async fn check_name(tx: &Tx, name: &str, own: Option<RoleId>) -> Result<()> {
 }
 
 async fn existing_scopes(tx: &Tx, wanted: &[String]) -> Result<Vec<scope::Model>> {
-    let found = scopes::find_by_names(&**tx, wanted).await?;
-    match wanted.iter().find(|name| !found.iter().any(|scope| scope.name == **name)) {
-        Some(missing) => {
-            let message = format!("There is no scope `{}`.", missing.escape_debug());
-            Err(UserError::new(UserErrorCode::NotFound, "scopes", message).into())
-        }
-        None => Ok(found),
-    }
+    Ok(all_named(wanted, scopes::find_by_names(&**tx, wanted).await?)?)
 }
 
 fn names(scopes: &[scope::Model]) -> Scopes {

@@ -7,11 +7,11 @@ use entity::{AccountId, ServiceAccountId, service_account};
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::difference;
+use crate::giving::{check_version, difference};
 use crate::store::accounts::{Owner, ServiceAccountRow};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, accounts, ownership};
-use crate::values::Name;
+use crate::values::{Name, Search};
 
 /// What to change: outer `None` leaves a property as it is.
 #[derive(Clone, Debug, Default)]
@@ -20,17 +20,17 @@ pub struct ServiceAccountChanges {
     pub description: Option<Option<String>>,
 }
 
-/// The service accounts whose name contains `search`, by name.
+/// The service accounts that a search finds, by name.
 pub async fn list(
     cx: &Context,
-    search: Option<&str>,
+    search: Option<&Search>,
     request: &PageRequest,
 ) -> Result<Result<Page<ServiceAccountRow>, ForeignCursor>> {
     let reach = cx.may(Action::ViewServiceAccounts)?;
     accounts::list_service_accounts(cx.app.db.reader(), &reach, search, request).await
 }
 
-pub async fn count(cx: &Context, search: Option<&str>) -> Result<u64> {
+pub async fn count(cx: &Context, search: Option<&Search>) -> Result<u64> {
     let reach = cx.may(Action::ViewServiceAccounts)?;
     accounts::count_service_accounts(cx.app.db.reader(), &reach, search).await
 }
@@ -64,9 +64,7 @@ pub async fn update(
     cx.may(Action::EditServiceAccounts)?;
     let tx = cx.begin_directory().await?;
     let (mut account, before) = editable(&tx, id).await?;
-    if version.is_some_and(|version| version != account.version) {
-        return Err(UserError::conflict("service account", id).into());
-    }
+    check_version(version, account.version, "service account", id)?;
     let mut after = before.clone();
     if let Some(name) = changes.name {
         check_name(&tx, name.as_str(), Some(id)).await?;

@@ -3,17 +3,18 @@
 use entity::activity::{ActivityKind, Outcome};
 use entity::{SessionId, Timestamp, UserId, session};
 
-use crate::access::{Action, Caller};
+use crate::access::{Action, Caller, Person};
 use crate::app::App;
 use crate::context::{Context, Origin, person};
 use crate::crypto::digest::sha256_hex;
 use crate::crypto::secret::session_token;
 use crate::error::{Error, Result, UserError};
+use crate::passwords::{judge, known_of};
 use crate::store::accounts::UserRow;
 use crate::store::activity::Event;
 use crate::store::{accounts, activity, sessions, settings};
 
-pub use crate::crypto::password::Password;
+pub use crate::crypto::password::{Password, WantedPassword};
 pub use crate::crypto::secret::SessionToken;
 
 /// The longest life of a sign-in, in seconds.
@@ -112,6 +113,11 @@ async fn check_password(
     }
 }
 
+/// Whether the settings let people send their password with each request.
+pub async fn passwords_accepted(app: &App) -> Result<bool> {
+    Ok(settings::load(app.db.reader()).await?.password_api_access)
+}
+
 /// Recognises a user who sends the password with each request, if the settings allow that.
 pub async fn with_password(
     app: &App,
@@ -119,10 +125,10 @@ pub async fn with_password(
     email: &str,
     password: Password,
 ) -> Result<Caller, SignInError> {
-    if !settings::load(app.db.reader()).await?.password_api_access {
+    if !passwords_accepted(app).await? {
         let off = (ActivityKind::SignInRefused, Outcome::PasswordAccessOff);
         // A flood from one network does not fill the log.
-        if origin.ip.is_none_or(|ip| app.limits.failure(ip)) {
+        if origin.ip.is_none_or(|ip| app.limits.unwanted_password(ip)) {
             app.journal.record(event(origin, app.clock.now(), off, None)).await?;
         }
         return Err(SignInError::PasswordsOff);
@@ -171,10 +177,14 @@ pub async fn list(cx: &Context) -> Result<Vec<(session::Model, bool)>> {
     Ok(sessions.into_iter().map(|session| (session.clone(), Some(session.id) == current)).collect())
 }
 
-/// Ends all sign-ins of the viewer, this one too. Says how many there were.
+/// Ends all sign-ins of the viewer, this one too. Says how many there were. A key is weaker than its owner and cannot put
+/// them out; a new password, which ends sign-ins too, asks whoever comes with a key for the old one.
 pub async fn sign_out_everywhere(cx: &Context) -> Result<u64> {
     cx.may(Action::EditSelf)?;
-    let Some((user, _)) = who(cx) else { return Ok(0) };
+    let Caller::Person(Person { user, .. }) = cx.caller else {
+        let message = "An API key cannot end sign-ins: sign in as the person, or change the password.";
+        return Err(UserError { field: Vec::new(), ..UserError::invalid("", message) }.into());
+    };
     let tx = cx.begin().await?;
     let ended = sessions::end_all(&*tx, user, None).await?;
     let out = event(&cx.origin, cx.now, (ActivityKind::SignedOut, Outcome::Ok), Some(user));
@@ -185,7 +195,7 @@ pub async fn sign_out_everywhere(cx: &Context) -> Result<u64> {
 }
 
 /// Changes the viewer's own password, who must know the old one. Other sign-ins end.
-pub async fn change_password(cx: &Context, current: Password, new: Password) -> Result<()> {
+pub async fn change_password(cx: &Context, current: Password, new: WantedPassword) -> Result<()> {
     cx.may(Action::EditSelf)?;
     let Some((id, session)) = who(cx) else {
         return Err(UserError::invalid("currentPassword", "A service account has no password.").into());
@@ -193,6 +203,7 @@ pub async fn change_password(cx: &Context, current: Password, new: Password) -> 
     let (_, user) = accounts::user_by_id(cx.app.db.reader(), id)
         .await?
         .ok_or_else(|| Error::internal("a caller that is no user"))?;
+    let new = judge("newPassword", new, &known_of(&user))?;
     let wrong = || Error::from(UserError::invalid("currentPassword", "This is not your password."));
     if !cx.origin.ip.is_none_or(|ip| cx.app.limits.sign_in(&user.email, ip)) {
         let message = "Too many attempts: wait a minute.";

@@ -6,7 +6,7 @@ use entity::{GlobalId, ObjectKind, settings};
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError};
-use crate::giving::difference;
+use crate::giving::{check_version, difference};
 use crate::store::settings as stored;
 use crate::values::Quota;
 
@@ -46,9 +46,7 @@ pub async fn update(cx: &Context, version: Option<i32>, changes: SettingsChanges
     let tx = cx.begin_directory().await?;
     let before = stored::load(&*tx).await?;
     let target = GlobalId { kind: ObjectKind::Settings, uuid: uuid::Uuid::nil() };
-    if version.is_some_and(|version| version != before.version) {
-        return Err(UserError::conflict("row of settings", target).into());
-    }
+    check_version(version, before.version, "row of settings", target)?;
     let mut after = apply(before.clone(), changes);
     check(&after)?;
     after.version += 1;

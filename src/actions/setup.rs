@@ -9,11 +9,13 @@ use crate::access::builtin::ADMIN_ROLE;
 use crate::app::App;
 use crate::context::{Context, Origin};
 use crate::crypto::digest::sha256_hex;
-use crate::crypto::password::Password;
 use crate::crypto::secret::{SessionToken, session_token};
 use crate::error::{Error, Result, UserError, UserErrorCode};
+use crate::passwords::judge;
 use crate::store::{accounts, roles, sessions};
 use crate::values::{Name, email};
+
+pub use crate::crypto::password::WantedPassword;
 
 /// How long a setup token works, in seconds.
 pub const LIFETIME: i64 = 3600;
@@ -24,7 +26,7 @@ pub struct FirstAdministrator {
     pub token: String,
     pub email: String,
     pub display_name: Option<String>,
-    pub password: Password,
+    pub password: WantedPassword,
 }
 
 /// Makes a new setup token in the place of an older one; none, if there is an administrator.
@@ -54,9 +56,10 @@ pub async fn first_administrator(
         Some(name) => Name::parse("displayName", name)?.into_string(),
         None => email.clone(),
     };
+    let password = judge("password", new.password, &[&email, &name])?;
     // Before the password costs anything.
     check(sessions::setup_token(app.db.reader()).await?, &new.token, now)?;
-    let hash = app.passwords.hash(new.password).await?;
+    let hash = app.passwords.hash(password).await?;
     let cx = Context::new(std::sync::Arc::clone(app), Caller::Operator, origin.clone(), now);
     let tx = cx.begin_directory().await?;
     check(sessions::setup_token(&*tx).await?, &new.token, now)?;

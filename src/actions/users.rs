@@ -11,14 +11,17 @@ use crate::access::builtin::{ADMIN_ROLE, MEMBER_ROLE};
 use crate::app::App;
 use crate::context::Context;
 use crate::error::{Error, Result, UserError, UserErrorCode};
-use crate::giving::{administrators_remain, difference, existing_roles, may_become, may_give};
+use crate::giving::{
+    administrators_remain, all_there, check_version, difference, may_become, may_give, roles_to_have,
+};
+use crate::passwords::{judge, known_of};
 use crate::store::accounts::{Owner, UserRow};
 use crate::store::keys::Key;
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, accounts, groups, keys, ownership, roles, sessions};
 use crate::values::{Name, email};
 
-pub use crate::crypto::password::Password;
+pub use crate::crypto::password::WantedPassword;
 pub use crate::store::accounts::UserFilter;
 
 /// What a user is made from.
@@ -27,7 +30,7 @@ pub struct NewUser {
     pub email: String,
     pub handle: Option<String>,
     pub display_name: String,
-    pub password: Option<Password>,
+    pub password: Option<WantedPassword>,
     /// The role `member`, when left out.
     pub roles: Option<Vec<RoleId>>,
     pub groups: Vec<GroupId>,
@@ -39,7 +42,7 @@ pub struct UserChanges {
     pub email: Option<String>,
     pub handle: Option<Option<String>>,
     pub display_name: Option<Name>,
-    pub password: Option<Password>,
+    pub password: Option<WantedPassword>,
     pub roles: Option<Vec<RoleId>>,
     pub groups: Option<Vec<GroupId>>,
 }
@@ -80,17 +83,18 @@ pub async fn scopes_of(cx: &Context, of: &[AccountId]) -> Result<HashMap<Account
 /// Makes a user. What the user obtains, the caller must hold.
 pub async fn create(cx: &Context, new: NewUser) -> Result<UserRow> {
     cx.may(Action::EditUsers)?;
-    let hash = hashed(cx, new.password).await?;
+    let known = [&*new.email, new.handle.as_deref().unwrap_or_default(), &new.display_name];
+    let hash = hashed(cx, new.password, &known).await?;
     let tx = cx.begin_directory().await?;
     check_email(&tx, &new.email, None).await?;
     if let Some(handle) = &new.handle {
         check_handle(&tx, handle, None).await?;
     }
     let wanted = match new.roles {
-        Some(wanted) => existing_roles(&tx, &wanted).await?,
-        None => roles::find_by_name(&*tx, MEMBER_ROLE).await?.into_iter().collect(),
+        Some(wanted) => wanted,
+        None => roles::find_by_name(&*tx, MEMBER_ROLE).await?.into_iter().map(|role| role.id).collect(),
     };
-    may_give(cx, &tx, &wanted, "roleIds").await?;
+    let wanted = roles_to_have(cx, &tx, &[], &wanted).await?;
     let joined = unique(&new.groups);
     existing_groups(cx, &tx, &joined).await?;
     let id = UserId(cx.id());
@@ -104,7 +108,7 @@ pub async fn create(cx: &Context, new: NewUser) -> Result<UserRow> {
         last_sign_in_at: None,
     };
     accounts::add_user(&*tx, account.clone(), user.clone()).await?;
-    roles::set_of_user(&*tx, id, &ids(&wanted)).await?;
+    roles::set_of_user(&*tx, id, &wanted).await?;
     groups::set_of_user(&*tx, id, &joined).await?;
     let event = cx.change(ActivityKind::UserCreated, id, account.id);
     let detail = serde_json::json!({ "after": snapshot(&tx, &user).await? });
@@ -118,7 +122,7 @@ pub async fn create_administrator(
     cx: &Context,
     address: &str,
     name: Option<Name>,
-    password: Password,
+    password: WantedPassword,
 ) -> Result<UserId> {
     let email = email("email", address)?;
     let role = roles::find_by_name(cx.app.db.reader(), ADMIN_ROLE).await?;
@@ -135,15 +139,21 @@ pub async fn create_administrator(
 
 /// Changes a user. Roles and groups that are gained, and every way to become this user, ask the caller to hold what that
 /// yields.
-pub async fn update(cx: &Context, id: UserId, version: Option<i32>, changes: UserChanges) -> Result<UserRow> {
+pub async fn update(
+    cx: &Context,
+    id: UserId,
+    version: Option<i32>,
+    mut changes: UserChanges,
+) -> Result<UserRow> {
     cx.may(Action::EditUsers)?;
     let new_password = changes.password.is_some();
-    let hash = hashed(cx, changes.password).await?;
+    let hash = match changes.password.take() {
+        Some(password) => new_hash(cx, id, password, &changes).await?,
+        None => None,
+    };
     let tx = cx.begin_directory().await?;
     let (mut account, before) = existing(&tx, id).await?;
-    if version.is_some_and(|version| version != account.version) {
-        return Err(UserError::conflict("user", id).into());
-    }
+    check_version(version, account.version, "user", id)?;
     let told = snapshot(&tx, &before).await?;
     let mut after = before.clone();
     if let Some(email) = changes.email.filter(|email| *email != before.email) {
@@ -226,12 +236,33 @@ pub async fn has_administrator(app: &App) -> Result<bool> {
     accounts::has_active_administrator(app.db.reader()).await
 }
 
-/// The hash of a password, made before a transaction opens.
-async fn hashed(cx: &Context, password: Option<Password>) -> Result<Option<SecretHash>> {
+/// The hash of a password, made before a transaction opens, if it is hard to guess for whoever knows these texts.
+async fn hashed(
+    cx: &Context,
+    password: Option<WantedPassword>,
+    known: &[&str],
+) -> Result<Option<SecretHash>> {
     match password {
-        Some(password) => cx.app.passwords.hash(password).await.map(Some),
+        Some(wanted) => cx.app.passwords.hash(judge("password", wanted, known)?).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// The hash of a new password, which must be hard to guess for whoever knows the user as they were or will be.
+async fn new_hash(
+    cx: &Context,
+    id: UserId,
+    wanted: WantedPassword,
+    changes: &UserChanges,
+) -> Result<Option<SecretHash>> {
+    let Some((_, before)) = accounts::user_by_id(cx.app.db.reader(), id).await? else {
+        return Err(UserError::not_found("id", id.into()).into());
+    };
+    let mut known = known_of(&before).to_vec();
+    known.extend(changes.email.as_deref());
+    known.extend(changes.handle.iter().flatten().map(String::as_str));
+    known.extend(changes.display_name.as_ref().map(Name::as_str));
+    hashed(cx, Some(wanted), &known).await
 }
 
 async fn regroup(
@@ -243,11 +274,8 @@ async fn regroup(
     let mut field = "groupIds";
     let administered = accounts::has_active_administrator(&**tx).await?;
     if let Some(wanted) = new_roles {
-        let had = ids(&roles::of_users(&**tx, &[id]).await?.remove(&id).unwrap_or_default());
-        let wanted = existing_roles(tx, &wanted).await?;
-        let new: Vec<_> = wanted.iter().filter(|role| !had.contains(&role.id)).cloned().collect();
-        may_give(cx, tx, &new, "roleIds").await?;
-        roles::set_of_user(&**tx, id, &ids(&wanted)).await?;
+        let had = roles::of_users(&**tx, &[id]).await?.remove(&id).unwrap_or_default();
+        roles::set_of_user(&**tx, id, &roles_to_have(cx, tx, &had, &wanted).await?).await?;
         if !accounts::has_active_administrator(&**tx).await? {
             field = "roleIds";
         }
@@ -275,11 +303,7 @@ async fn existing(tx: &Tx, id: UserId) -> Result<UserRow> {
 
 /// Groups to join are there, and the caller may give what their roles grant.
 async fn existing_groups(cx: &Context, tx: &Tx, wanted: &[GroupId]) -> Result<()> {
-    let found = groups::find_many(&**tx, wanted).await?;
-    if let Some(missing) = wanted.iter().find(|id| !found.iter().any(|group| group.id == **id)) {
-        let message = format!("There is no group {missing}.");
-        return Err(UserError::new(UserErrorCode::NotFound, "groupIds", message).into());
-    }
+    all_there("groupIds", wanted, groups::find_many(&**tx, wanted).await?, |group| group.id)?;
     let carried: Vec<role::Model> = groups::roles_of(&**tx, wanted).await?.into_values().flatten().collect();
     may_give(cx, tx, &carried, "groupIds").await
 }
@@ -302,10 +326,6 @@ async fn check_handle(tx: &Tx, handle: &str, own: Option<UserId>) -> Result<()> 
         }
         Some(_) | None => Ok(()),
     }
-}
-
-fn ids(roles: &[role::Model]) -> Vec<RoleId> {
-    roles.iter().map(|role| role.id).collect()
 }
 
 /// How a user stands in the log: never the password.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{operator, print};
 use crate::actions::users;
 use crate::config::Config;
-use crate::crypto::password::Password;
+use crate::crypto::password::WantedPassword;
 use crate::error::Error;
 use crate::values::{self, Name};
 
@@ -44,14 +44,18 @@ pub(super) async fn run(config: &Config, verb: Verb) -> anyhow::Result<()> {
     let result = users::create_administrator(&cx, &email, name, password).await;
     drop(cx);
     writer.finish().await;
-    let id = result?;
+    let id = result.map_err(|error| match error {
+        Error::Refused(refused) if refused.field == ["password"] => {
+            anyhow::anyhow!("the password is not usable: {}", refused.message)
+        }
+        error => error.into(),
+    })?;
     print(&format!("Made the administrator {email} ({id}).\n"))
 }
 
 /// The first line of standard input.
-fn read_password() -> anyhow::Result<Password> {
+fn read_password() -> anyhow::Result<WantedPassword> {
     let mut input = Zeroizing::new(String::new());
     std::io::stdin().read_to_string(&mut input).context("cannot read the password from standard input")?;
-    let line = Zeroizing::new(input.lines().next().unwrap_or_default().to_owned());
-    Password::parse(line).map_err(|problem| anyhow::anyhow!("the password is not usable: {problem}"))
+    Ok(WantedPassword::new(Zeroizing::new(input.lines().next().unwrap_or_default().to_owned())))
 }

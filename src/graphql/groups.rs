@@ -6,15 +6,15 @@ use entity::{RoleId, UserId, group};
 use super::context;
 use super::error::field_error;
 use super::loaders::{RolesOfGroup, load};
-use super::page::{GroupConnection, PageArguments, UserConnection, page_cost, wants_count};
+use super::page::{GroupConnection, PageArguments, UserConnection, counted, page_cost};
 use super::payloads::{DeletePayload, payload_type};
 use super::roles::Role;
-use super::scalars::{given, parse_id, parse_ids};
+use super::scalars::{changed_description, new_description, parse_id, parse_ids};
 use crate::actions;
 use crate::actions::groups::{GroupChanges, NewGroup};
 use crate::actions::users::UserFilter;
 use crate::error::Result;
-use crate::values::{Name, description};
+use crate::values::Name;
 
 /// A set of users that carries roles.
 #[derive(Clone, Debug)]
@@ -95,11 +95,7 @@ impl CreateGroupInput {
     fn parse(self) -> Result<NewGroup> {
         Ok(NewGroup {
             name: Name::parse("name", &self.name)?,
-            description: self
-                .description
-                .map(|text| description("description", &text))
-                .transpose()?
-                .flatten(),
+            description: new_description(self.description)?,
             roles: parse_ids::<RoleId>("roleIds", &self.role_ids.unwrap_or_default())?,
             members: parse_ids::<UserId>("memberIds", &self.member_ids.unwrap_or_default())?,
         })
@@ -129,8 +125,7 @@ impl UpdateGroupInput {
     fn parse(self) -> Result<GroupChanges> {
         Ok(GroupChanges {
             name: self.name.map(|text| Name::parse("name", &text)).transpose()?,
-            description: given(self.description, |text| Ok(description("description", &text)?))?
-                .map(Option::flatten),
+            description: changed_description(self.description)?,
             roles: self.role_ids.map(|ids| parse_ids::<RoleId>("roleIds", &ids)).transpose()?,
             add_members: parse_ids("addMemberIds", &self.add_member_ids.unwrap_or_default())?,
             remove_members: parse_ids("removeMemberIds", &self.remove_member_ids.unwrap_or_default())?,
@@ -175,11 +170,7 @@ impl GroupQueries {
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let search = filter.unwrap_or_default().search;
         let page = actions::groups::list(cx, search.as_deref(), &request).await.map_err(field_error)?;
-        let count = if wants_count(ctx) {
-            Some(actions::groups::count(cx, search.as_deref()).await.map_err(field_error)?)
-        } else {
-            None
-        };
+        let count = counted(ctx, actions::groups::count(cx, search.as_deref())).await?;
         Ok(Some(GroupConnection::new(page, |row| Group(row.into_row()), count).map_err(field_error)?))
     }
 }

@@ -11,7 +11,7 @@ use super::context;
 use super::error::field_error;
 use super::key_filter::{ApiKeyBy, ApiKeyFilter, ApiKeyOrder};
 use super::loaders::{Defaults, EffectiveScopesOf, OfKey, RolesOf, ScopesOf, SecretsOf, VerbsOf, load};
-use super::page::{ActivityConnection, ApiKeyConnection, PageArguments, page_cost, wants_count};
+use super::page::{ActivityConnection, ApiKeyConnection, PageArguments, counted, page_cost};
 use super::roles::Role;
 use super::scalars::{Cidr, DateTime, parse_id};
 use super::scopes::Scope;
@@ -80,7 +80,7 @@ pub(super) struct LastUsed {
     ip: Option<String>,
     /// With which program, as it calls itself.
     user_agent: Option<String>,
-    /// For what: the name of the GraphQL operation (of its first field, if it has none), or `token exchange`.
+    /// For what: the name of the GraphQL operation (of its first field, if it has none), `token exchange` or `whoami`.
     operation: Option<String>,
 }
 
@@ -329,8 +329,7 @@ pub(super) async fn list(
     let cx = context(ctx)?;
     let request = page.parse().map_err(field_error)?;
     let page = actions::list(cx, &filter, ApiKeyOrder::parse(order), &request).await.map_err(field_error)?;
-    let count =
-        if wants_count(ctx) { Some(actions::count(cx, &filter).await.map_err(field_error)?) } else { None };
+    let count = counted(ctx, actions::count(cx, &filter)).await?;
     ApiKeyConnection::new(page, ApiKey::from, count).map_err(field_error)
 }
 

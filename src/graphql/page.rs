@@ -5,6 +5,7 @@ use async_graphql::{Context, SimpleObject};
 
 use super::accounts::{ServiceAccount, User};
 use super::activity::Activity;
+use super::error::field_error;
 use super::groups::Group;
 use super::keys::ApiKey;
 use super::roles::Role;
@@ -68,9 +69,13 @@ pub(super) fn page_cost(first: Option<i32>, last: Option<i32>, of_each: usize) -
     rows.clamp(1, 100).saturating_mul(of_each.max(1))
 }
 
-/// Whether the caller selected `totalCount`: only then is anything counted.
-pub(super) fn wants_count(ctx: &Context<'_>) -> bool {
-    ctx.look_ahead().field("totalCount").exists()
+/// What this counts, if the caller selected `totalCount`.
+pub(super) async fn counted(
+    ctx: &Context<'_>,
+    count: impl Future<Output = Result<u64>>,
+) -> async_graphql::Result<Option<u64>> {
+    let wanted = ctx.look_ahead().field("totalCount").exists();
+    if wanted { Ok(Some(count.await.map_err(field_error)?)) } else { Ok(None) }
 }
 
 /// Makes the connection and edge types of one kind of row; with a count where the list can be counted.

@@ -6,14 +6,14 @@ use entity::role;
 use super::context;
 use super::error::field_error;
 use super::loaders::{ScopesOfRole, load};
-use super::page::{PageArguments, RoleConnection, page_cost, wants_count};
+use super::page::{PageArguments, RoleConnection, counted, page_cost};
 use super::payloads::{DeletePayload, payload_type};
-use super::scalars::{given, parse_id};
+use super::scalars::{changed_description, new_description, parse_id};
 use super::scopes::Scope;
 use crate::actions;
 use crate::actions::roles::{NewRole, RoleChanges};
 use crate::error::Result;
-use crate::values::{Name, description};
+use crate::values::Name;
 
 /// A named set of scopes.
 #[derive(Clone, Debug)]
@@ -90,11 +90,7 @@ impl RoleQueries {
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let search = filter.unwrap_or_default().search;
         let page = actions::roles::list(cx, search.as_deref(), &request).await.map_err(field_error)?;
-        let count = if wants_count(ctx) {
-            Some(actions::roles::count(cx, search.as_deref()).await.map_err(field_error)?)
-        } else {
-            None
-        };
+        let count = counted(ctx, actions::roles::count(cx, search.as_deref())).await?;
         Ok(Some(RoleConnection::new(page, |row| Role(row.into_row()), count).map_err(field_error)?))
     }
 }
@@ -129,8 +125,7 @@ impl UpdateRoleInput {
     fn parse(self) -> Result<RoleChanges> {
         Ok(RoleChanges {
             name: self.name.map(|text| Name::parse("name", &text)).transpose()?,
-            description: given(self.description, |text| Ok(description("description", &text)?))?
-                .map(Option::flatten),
+            description: changed_description(self.description)?,
             scopes: self.scopes,
         })
     }
@@ -166,8 +161,8 @@ impl RoleMutations {
         let cx = context(ctx)?;
         let create = async {
             let name = Name::parse("name", &input.name)?;
-            let about = input.description.map(|text| description("description", &text)).transpose()?;
-            let new = NewRole { name, description: about.flatten(), scopes: input.scopes };
+            let about = new_description(input.description)?;
+            let new = NewRole { name, description: about, scopes: input.scopes };
             actions::roles::create(cx, new).await
         };
         RolePayload::from_result(create.await)

@@ -1,4 +1,4 @@
-//! The scalars that GraphQL does not bring, and how ids are read.
+//! The scalars that GraphQL does not bring, and how ids and descriptions are read.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use async_graphql::{ID, InputValueError, InputValueResult, MaybeUndefined, Scala
 use entity::{AccountId, GlobalId, ObjectKind, Timestamp};
 
 use crate::error::{Error, Result, UserError};
-use crate::values::Networks;
+use crate::values::{Networks, Search, description};
 
 /// An instant in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z` (RFC 3339). Other offsets are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +128,24 @@ pub(super) fn parse_owners(field: &'static str, ids: &[ID]) -> Result<Vec<Accoun
     ids.iter().map(|id| parse_owner(field, id)).collect()
 }
 
+/// Reads ids of whatever can act: users, service accounts and API keys.
+pub(super) fn parse_actors(field: &'static str, ids: &[ID]) -> Result<Vec<GlobalId>> {
+    let actor = |id: &ID| match parse_id(field, id)? {
+        id @ GlobalId { kind: ObjectKind::User | ObjectKind::ServiceAccount | ObjectKind::ApiKey, .. } => {
+            Ok(id)
+        }
+        GlobalId { .. } => {
+            Err(UserError::invalid(field, "This is not the id of a user, service account or API key.").into())
+        }
+    };
+    ids.iter().map(actor).collect()
+}
+
+/// Reads what is searched for; a blank text is no search.
+pub(super) fn search(text: Option<String>) -> Result<Option<Search>> {
+    Ok(text.map(|text| Search::parse("search", &text)).transpose()?.flatten())
+}
+
 /// Reads the networks of a key.
 pub(super) fn parse_networks(networks: Vec<Cidr>) -> Result<Networks> {
     let texts: Vec<String> = networks.into_iter().map(|network| network.0).collect();
@@ -144,6 +162,16 @@ pub(super) fn given<T, U>(
         MaybeUndefined::Null => Ok(Some(None)),
         MaybeUndefined::Value(value) => parse(value).map(|value| Some(Some(value))),
     }
+}
+
+/// The field `description` of something new; an empty one is none.
+pub(super) fn new_description(text: Option<String>) -> Result<Option<String>> {
+    Ok(text.map(|text| description("description", &text)).transpose()?.flatten())
+}
+
+/// The field `description` of a change: nothing if it was left out, an inner nothing if it is cleared.
+pub(super) fn changed_description(text: MaybeUndefined<String>) -> Result<Option<Option<String>>> {
+    Ok(given(text, |text| Ok(description("description", &text)?))?.map(Option::flatten))
 }
 
 /// The beginning of what a caller sent, safe to repeat.

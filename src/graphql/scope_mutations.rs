@@ -4,13 +4,13 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::context;
 use super::payloads::{DeletePayload, payload_type};
-use super::scalars::{given, parse_id};
+use super::scalars::{changed_description, new_description, parse_id};
 use super::scopes::{Api, Scope, ScopeKind};
 use crate::actions::apis::{ApiChanges, NewApi};
 use crate::actions::scopes::{NewScope, ScopeChanges};
 use crate::actions::{apis, scopes};
 use crate::error::Result;
-use crate::values::{Name, ScopeName, api_identifier, description};
+use crate::values::{Name, ScopeName, api_identifier};
 
 /// What an API is made from.
 #[derive(Clone, Debug, InputObject)]
@@ -28,11 +28,7 @@ impl CreateApiInput {
         Ok(NewApi {
             identifier: api_identifier("identifier", &self.identifier)?,
             name: Name::parse("name", &self.name)?,
-            description: self
-                .description
-                .map(|text| description("description", &text))
-                .transpose()?
-                .flatten(),
+            description: new_description(self.description)?,
         })
     }
 }
@@ -57,8 +53,7 @@ impl UpdateApiInput {
         Ok(ApiChanges {
             identifier: self.identifier.map(|text| api_identifier("identifier", &text)).transpose()?,
             name: self.name.map(|text| Name::parse("name", &text)).transpose()?,
-            description: given(self.description, |text| Ok(description("description", &text)?))?
-                .map(Option::flatten),
+            description: changed_description(self.description)?,
         })
     }
 }
@@ -88,11 +83,7 @@ impl CreateScopeInput {
         Ok(NewScope {
             api: parse_id("apiId", &self.api_id)?,
             name: ScopeName::parse("name", &self.name)?,
-            description: self
-                .description
-                .map(|text| description("description", &text))
-                .transpose()?
-                .flatten(),
+            description: new_description(self.description)?,
             kind: self.kind.into(),
         })
     }
@@ -112,8 +103,7 @@ pub(super) struct UpdateScopeInput {
 impl UpdateScopeInput {
     fn parse(self) -> Result<ScopeChanges> {
         Ok(ScopeChanges {
-            description: given(self.description, |text| Ok(description("description", &text)?))?
-                .map(Option::flatten),
+            description: changed_description(self.description)?,
             kind: self.kind.map(Into::into),
         })
     }

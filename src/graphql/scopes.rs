@@ -8,7 +8,7 @@ use entity::{api, scope};
 use super::context;
 use super::error::field_error;
 use super::loaders::{ScopesOfApi, load};
-use super::page::{ApiConnection, PageArguments, ScopeConnection, page_cost, wants_count};
+use super::page::{ApiConnection, PageArguments, ScopeConnection, counted, page_cost};
 use super::scalars::parse_ids;
 use crate::actions;
 use crate::actions::scopes::ScopeFilter as Filter;
@@ -154,8 +154,7 @@ impl ScopeQueries {
         let cx = context(ctx)?;
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let page = actions::apis::list(cx, &request).await.map_err(field_error)?;
-        let count =
-            if wants_count(ctx) { Some(actions::apis::count(cx).await.map_err(field_error)?) } else { None };
+        let count = counted(ctx, actions::apis::count(cx)).await?;
         Ok(Some(ApiConnection::new(page, Api::from, count).map_err(field_error)?))
     }
 
@@ -175,11 +174,7 @@ impl ScopeQueries {
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
         let page = actions::scopes::list(cx, &filter, &request).await.map_err(field_error)?;
-        let count = if wants_count(ctx) {
-            Some(actions::scopes::count(cx, &filter).await.map_err(field_error)?)
-        } else {
-            None
-        };
+        let count = counted(ctx, actions::scopes::count(cx, &filter)).await?;
         Ok(Some(ScopeConnection::new(page, |row| Scope(row.into_row()), count).map_err(field_error)?))
     }
 }

@@ -5,18 +5,18 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use super::accounts::ServiceAccount;
 use super::context;
 use super::error::field_error;
-use super::page::{PageArguments, ServiceAccountConnection, page_cost, wants_count};
+use super::page::{PageArguments, ServiceAccountConnection, counted, page_cost};
 use super::payloads::{DeletePayload, payload_type};
-use super::scalars::{given, parse_id};
+use super::scalars::{changed_description, new_description, parse_id, search};
 use crate::actions::service_accounts as actions;
 use crate::actions::service_accounts::ServiceAccountChanges;
 use crate::error::Result;
-use crate::values::{Name, description};
+use crate::values::Name;
 
 /// Which service accounts.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct ServiceAccountFilter {
-    /// Part of the name.
+    /// Part of the name, in either case; under three characters, its beginning. At most 100 characters.
     search: Option<String>,
 }
 
@@ -46,8 +46,7 @@ impl UpdateServiceAccountInput {
     fn parse(self) -> Result<ServiceAccountChanges> {
         Ok(ServiceAccountChanges {
             name: self.name.map(|text| Name::parse("name", &text)).transpose()?,
-            description: given(self.description, |text| Ok(description("description", &text)?))?
-                .map(Option::flatten),
+            description: changed_description(self.description)?,
         })
     }
 }
@@ -87,13 +86,9 @@ impl ServiceAccountQueries {
     ) -> async_graphql::Result<Option<ServiceAccountConnection>> {
         let cx = context(ctx)?;
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
-        let search = filter.unwrap_or_default().search;
-        let page = actions::list(cx, search.as_deref(), &request).await.map_err(field_error)?;
-        let count = if wants_count(ctx) {
-            Some(actions::count(cx, search.as_deref()).await.map_err(field_error)?)
-        } else {
-            None
-        };
+        let search = search(filter.unwrap_or_default().search).map_err(field_error)?;
+        let page = actions::list(cx, search.as_ref(), &request).await.map_err(field_error)?;
+        let count = counted(ctx, actions::count(cx, search.as_ref())).await?;
         Ok(Some(ServiceAccountConnection::new(page, ServiceAccount::from, count).map_err(field_error)?))
     }
 }
@@ -113,8 +108,8 @@ impl ServiceAccountMutations {
         let cx = context(ctx)?;
         let create = async {
             let name = Name::parse("name", &input.name)?;
-            let about = input.description.map(|text| description("description", &text)).transpose()?;
-            actions::create(cx, name, about.flatten()).await
+            let about = new_description(input.description)?;
+            actions::create(cx, name, about).await
         };
         ServiceAccountPayload::from_result(create.await)
     }

@@ -87,12 +87,12 @@ impl Settings {
         self.0.default_grace_period_seconds
     }
 
-    /// How long rows of the activity log are kept, in days.
+    /// How long events of the activity log are kept, in days; older ones are removed within some hours.
     async fn activity_retention_days(&self) -> i32 {
         self.0.activity_retention_days
     }
 
-    /// How long the counts of reports are kept, in months.
+    /// How long the counts of reports will be kept, in months. Nothing is counted yet, and nothing removed.
     async fn rollup_retention_months(&self) -> i32 {
         self.0.rollup_retention_months
     }
@@ -135,9 +135,9 @@ pub(super) struct UpdateSettingsInput {
     default_call_rate_limit: Option<RateLimitQuotaInput>,
     /// How long an old secret works beside a new one unless told otherwise, up to 30 days in seconds.
     default_grace_period_seconds: Option<i32>,
-    /// How long rows of the activity log are kept, from 1 to 3,650 days.
+    /// How long events of the activity log are kept, from 1 to 3,650 days; older ones are removed for good.
     activity_retention_days: Option<i32>,
-    /// How long the counts of reports are kept, from 1 to 120 months.
+    /// How long the counts of reports will be kept, from 1 to 120 months. Nothing is counted yet, and nothing removed.
     rollup_retention_months: Option<i32>,
     /// Where people find help; an https or mailto address.
     support_url: MaybeUndefined<String>,

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::context;
 use super::error::{UserError, field_error, payload};
 use super::scalars::DateTime;
-use crate::actions::sessions::{self as actions, IDLE, LONGEST, Password};
+use crate::actions::sessions::{self as actions, IDLE, LONGEST, Password, WantedPassword};
 use crate::error::{Result, UserError as Mistake};
 
 /// A sign-in with a password that lasts.
@@ -57,12 +57,10 @@ pub(super) struct ChangePasswordInput {
 }
 
 impl ChangePasswordInput {
-    fn parse(self) -> Result<(Password, Password)> {
+    fn parse(self) -> Result<(Password, WantedPassword)> {
         let wrong = || Mistake::invalid("currentPassword", "This is not your password.");
         let current = Password::claimed(Zeroizing::new(self.current_password)).ok_or_else(wrong)?;
-        let new = Password::parse(Zeroizing::new(self.new_password))
-            .map_err(|problem| Mistake::invalid("newPassword", problem))?;
-        Ok((current, new))
+        Ok((current, WantedPassword::new(Zeroizing::new(self.new_password))))
     }
 }
 
@@ -105,7 +103,7 @@ impl SignInMutations {
         Ok(Some(ChangePasswordPayload { changed: done.is_some(), user_errors }))
     }
 
-    /// Ends all of the viewer's sign-ins, the one that asks too.
+    /// Ends all of the viewer's sign-ins, the one that asks too. An API key cannot: only who signed in can.
     async fn sign_out_everywhere(
         &self,
         ctx: &Context<'_>,

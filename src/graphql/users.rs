@@ -8,19 +8,20 @@ use super::accounts::User;
 use super::context;
 use super::error::{UserError, field_error, payload};
 use super::keys::ApiKey;
-use super::page::{PageArguments, UserConnection, page_cost, wants_count};
-use super::scalars::{given, parse_id, parse_ids};
+use super::page::{PageArguments, UserConnection, counted, page_cost};
+use super::scalars::{given, parse_id, parse_ids, search};
 use crate::actions::accounts::UserRow;
 use crate::actions::keys::Key;
 use crate::actions::users as actions;
-use crate::actions::users::{NewUser, UserChanges, UserFilter as Filter};
-use crate::error::{Result, UserError as Mistake};
+use crate::actions::users::{NewUser, UserChanges, UserFilter as Filter, WantedPassword};
+use crate::error::Result;
 use crate::values::{Name, email, handle};
 
 /// Which users: all conditions hold together, a list means any of its values.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct UserFilter {
-    /// Part of the e-mail address, the handle or the name.
+    /// Part of the e-mail address, the handle or the name, in either case; under three characters, its beginning. At most
+    /// 100 characters.
     search: Option<String>,
     /// Active or not.
     active: Option<bool>,
@@ -33,7 +34,7 @@ pub(super) struct UserFilter {
 impl UserFilter {
     fn parse(self) -> Result<Filter> {
         Ok(Filter {
-            search: self.search,
+            search: search(self.search)?,
             active: self.active,
             groups: self.group_ids.map(|ids| parse_ids::<GroupId>("groupIds", &ids)).transpose()?,
             roles: self.role_ids.map(|ids| parse_ids::<RoleId>("roleIds", &ids)).transpose()?,
@@ -50,8 +51,7 @@ pub(super) async fn list(
     let cx = context(ctx)?;
     let request = page.parse().map_err(field_error)?;
     let page = actions::list(cx, filter, &request).await.map_err(field_error)?;
-    let count =
-        if wants_count(ctx) { Some(actions::count(cx, filter).await.map_err(field_error)?) } else { None };
+    let count = counted(ctx, actions::count(cx, filter)).await?;
     UserConnection::new(page, User::from, count).map_err(field_error)
 }
 
@@ -78,7 +78,7 @@ impl CreateUserInput {
             email: email("email", &self.email)?,
             handle: self.handle.map(|text| handle("handle", &text)).transpose()?,
             display_name: Name::parse("displayName", &self.display_name)?.into_string(),
-            password: self.password.map(|text| password("password", text)).transpose()?,
+            password: self.password.map(|text| WantedPassword::new(Zeroizing::new(text))),
             roles: self.role_ids.map(|ids| parse_ids("roleIds", &ids)).transpose()?,
             groups: parse_ids("groupIds", &self.group_ids.unwrap_or_default())?,
         })
@@ -112,16 +112,11 @@ impl UpdateUserInput {
             email: self.email.map(|text| email("email", &text)).transpose()?,
             handle: given(self.handle, |text| Ok(handle("handle", &text)?))?,
             display_name: self.display_name.map(|text| Name::parse("displayName", &text)).transpose()?,
-            password: self.password.map(|text| password("password", text)).transpose()?,
+            password: self.password.map(|text| WantedPassword::new(Zeroizing::new(text))),
             roles: self.role_ids.map(|ids| parse_ids("roleIds", &ids)).transpose()?,
             groups: self.group_ids.map(|ids| parse_ids("groupIds", &ids)).transpose()?,
         })
     }
-}
-
-/// A password on its way in: checked, and wiped after use.
-fn password(field: &'static str, text: String) -> Result<actions::Password> {
-    actions::Password::parse(Zeroizing::new(text)).map_err(|problem| Mistake::invalid(field, problem).into())
 }
 
 /// Which user.

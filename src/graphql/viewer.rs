@@ -144,7 +144,9 @@ impl Viewer {
         #[graphql(desc = "End before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<ApiKeyConnection> {
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
-        let own = KeyFilter { owners: Some(vec![self.owner]), ..filter };
+        let mut owners = filter.owners.clone().unwrap_or_else(|| vec![self.owner]);
+        owners.retain(|owner| *owner == self.owner);
+        let own = KeyFilter { owners: Some(owners), ..filter };
         list(ctx, own, order_by, PageArguments { first, after, last, before }).await
     }
 }

@@ -1,7 +1,11 @@
-//! Bearer tokens on the way in (RFC 6750): one header, one scheme, and a challenge that says what was wrong.
+//! The `Authorization` header on the way in: one header, one scheme. On the way out the challenge that fits what came in
+//! (RFC 9110, section 11.6.1).
 
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue};
+
+/// The challenge for a name and a secret, in UTF-8 (RFC 7617, sections 2 and 2.1).
+pub(super) const BASIC: &str = "Basic realm=\"latchkey\", charset=\"UTF-8\"";
 
 /// What the `Authorization` header holds.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,15 +39,28 @@ pub(super) fn presented(headers: &HeaderMap) -> Presented<'_> {
     }
 }
 
-/// The challenge: bare for a request without credentials, with the error otherwise (RFC 6750, section 3.1), and where
-/// the metadata are (RFC 9728, section 5.1).
-pub(super) fn challenge(headers: &mut HeaderMap, issuer: &str, error: Option<(&str, &str)>) {
+/// What a 401 asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Challenge {
+    /// A token, of whoever presented none: no credentials, or some that are not accepted here. It names no error (RFC
+    /// 6750, section 3.1).
+    Bearer,
+    /// Another token than the one presented.
+    InvalidToken,
+    /// Another name or password than those presented. Nobody else is asked for them: a browser would ask its user.
+    Basic,
+}
+
+/// Adds the challenge; for tokens with where the metadata are (RFC 9728, section 5.1).
+pub(super) fn challenge(headers: &mut HeaderMap, issuer: &str, challenge: Challenge) {
     let metadata = format!("resource_metadata=\"{issuer}/.well-known/oauth-protected-resource\"");
-    let challenge = match error {
-        None => format!("Bearer {metadata}"),
-        Some((error, description)) => {
-            format!("Bearer error=\"{error}\", error_description=\"{description}\", {metadata}")
+    let challenge = match challenge {
+        Challenge::Bearer => format!("Bearer {metadata}"),
+        Challenge::InvalidToken => {
+            let error = "error=\"invalid_token\", error_description=\"The access token is not valid\"";
+            format!("Bearer {error}, {metadata}")
         }
+        Challenge::Basic => BASIC.to_owned(),
     };
     if let Ok(value) = HeaderValue::from_str(&challenge) {
         headers.insert(WWW_AUTHENTICATE, value);

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod body;
+mod callers;
 mod cross_origin;
 mod discovery;
 mod error;
@@ -13,6 +14,7 @@ pub mod outcomes;
 mod parameters;
 mod sessions;
 mod token;
+mod whoami;
 
 use std::sync::Arc;
 
@@ -46,6 +48,7 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         // Front ends, and everybody with a token.
         ("/graphql", get(graphql::get).post(graphql::post)),
         ("/graphql/schema.graphql", get(graphql::schema)),
+        ("/whoami", get(whoami::whoami)),
         // The console.
         ("/session", post(sessions::sign_in).delete(sessions::sign_out)),
         ("/setup", post(sessions::set_up)),

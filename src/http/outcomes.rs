@@ -121,6 +121,10 @@ Codes of problem details (RFC 9457), on every path that is neither `/graphql` no
 | `code` | status | when |
 | --- | --- | --- |
 | `NOT_FOUND` | 404 | There is nothing at this path. |
+| `UNAUTHENTICATED` | 401 | No credential, or one that is not valid (any more). |
+| `RATE_LIMITED` | 429 | The limit of the API key is reached, or there were too many attempts to sign in; Retry-After says when to try again. |
+| `BAD_USER_INPUT` | 400, 413, 415 | The request is not what the path takes; `detail` says what is. |
+| `INSECURE` | 403 | Signing in over plain HTTP beyond this machine. |
 | `METHOD_NOT_ALLOWED` | 405 | The path does not answer to this method; `Allow` lists those it does. |
 | `CROSS_ORIGIN` | 403 | A request with the console's cookie that does not come from the console's own pages; on any path. |
 | `UNAVAILABLE` | 503 | The database does not answer; Retry-After says when to try again. |

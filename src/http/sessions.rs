@@ -14,7 +14,7 @@ use super::body::{media_type, read};
 use super::error::problem;
 use super::headers::{no_store, retry_after};
 use crate::actions::sessions::{self, LONGEST, Password, SignInError};
-use crate::actions::setup::{self, FirstAdministrator};
+use crate::actions::setup::{self, FirstAdministrator, WantedPassword};
 use crate::context::Origin;
 use crate::error::Error;
 
@@ -94,15 +94,11 @@ pub(super) async fn set_up(
     if !origin.ip.is_none_or(|ip| state.app.limits.sign_in("", ip)) {
         return refused(&SignInError::TooMany, &origin);
     }
-    let password = match Password::parse(setup.password) {
-        Ok(password) => password,
-        Err(detail) => return problem(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", &detail, id),
-    };
     let new = FirstAdministrator {
         token: setup.token,
         email: setup.email,
         display_name: setup.display_name,
-        password,
+        password: WantedPassword::new(setup.password),
     };
     match setup::first_administrator(&state.app, &origin, new).await {
         Ok(_) => empty(),

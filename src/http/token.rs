@@ -12,6 +12,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::AppState;
+use super::authorize::BASIC;
 use super::body::{media_type, read};
 use super::headers::{no_store, rate_limit, retry_after};
 use super::outcomes::shown;
@@ -243,8 +244,7 @@ fn failed(error: &ExchangeError, origin: &Origin) -> Response {
 /// Names Basic as the way in on a 401 (RFC 6749, section 5.2; RFC 9110, section 15.5.2).
 fn challenged(mut response: Response) -> Response {
     if response.status() == StatusCode::UNAUTHORIZED {
-        let challenge = HeaderValue::from_static("Basic realm=\"latchkey\", charset=\"UTF-8\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(BASIC));
     }
     response
 }

@@ -1,4 +1,4 @@
-//! Users and service accounts.
+//! Users and service accounts. Their lists are in `account_filter.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -8,13 +8,15 @@ use entity::{
     account_role, account_scope, group_member, group_role, role, scope, service_account, user, user_role,
 };
 use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement};
-use sea_orm::{ColumnTrait as _, ConnectionTrait, PaginatorTrait as _, QueryFilter as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, QueryFilter as _, QuerySelect as _};
 
-use super::page::{self, ForeignCursor, Page, PageRequest, Sort};
-use super::roles::contains;
-use super::{Reached, rows};
+use super::{rows, search};
 use crate::access::Reach;
-use crate::error::{Error, Result};
+use crate::error::Result;
+
+pub use super::account_filter::{
+    UserFilter, count_service_accounts, count_users, list_service_accounts, list_users,
+};
 
 /// Whom keys belong to.
 #[derive(Clone, Debug)]
@@ -68,99 +70,6 @@ pub fn new_account(
         created_at: now,
         updated_at: now,
     }
-}
-
-/// Which users: all conditions hold together, a list means any of its values.
-#[derive(Clone, Debug, Default)]
-pub struct UserFilter {
-    /// Part of the address, the handle or the name.
-    pub search: Option<String>,
-    pub active: Option<bool>,
-    pub groups: Option<Vec<GroupId>>,
-    /// Directly or through groups.
-    pub roles: Option<Vec<RoleId>>,
-}
-
-impl UserFilter {
-    fn condition(&self) -> Condition {
-        let is = |accounts: SelectStatement| user::Column::Id.in_subquery(accounts);
-        let search = self.search.as_deref().filter(|search| !search.trim().is_empty()).map(|search| {
-            Condition::any()
-                .add(contains(user::Column::Email, Some(search)))
-                .add(contains(user::Column::Handle, Some(search)))
-                .add(contains(user::Column::DisplayName, Some(search)))
-        });
-        let active = self.active.map(|active| {
-            let accounts = Query::select().column(account::Column::Id).from(account::Entity).take();
-            is(accounts.clone().and_where(account::Column::Active.eq(active)).take())
-        });
-        let in_groups = self.groups.as_ref().map(|groups| {
-            let members =
-                Query::select().column(group_member::Column::UserId).from(group_member::Entity).take();
-            is(members.clone().and_where(group_member::Column::GroupId.is_in(groups.iter().copied())).take())
-        });
-        let with_roles = self.roles.as_ref().map(|roles| {
-            let holders =
-                Query::select().column(account_role::Column::AccountId).from(account_role::Entity).take();
-            is(holders.clone().and_where(account_role::Column::RoleId.is_in(roles.iter().copied())).take())
-        });
-        Condition::all().add_option(search).add_option(active).add_option(in_groups).add_option(with_roles)
-    }
-}
-
-/// Users by e-mail address.
-pub async fn list_users(
-    db: &impl ConnectionTrait,
-    reach: &Reach,
-    filter: &UserFilter,
-    request: &PageRequest,
-) -> Result<Result<Page<UserRow>, ForeignCursor>> {
-    let sort = Sort { order: 20, column: Some(user::Column::Email), id: user::Column::Id, descending: false };
-    let page = page::fetch(db, rows::users(reach).filter(filter.condition()), sort, request).await?;
-    owners_of(db, page, |user| user.id.into(), Owner::into_user).await
-}
-
-pub async fn count_users(db: &impl ConnectionTrait, reach: &Reach, filter: &UserFilter) -> Result<u64> {
-    Ok(rows::users(reach).filter(filter.condition()).count(db).await?)
-}
-
-/// Service accounts whose name contains `search`, by name.
-pub async fn list_service_accounts(
-    db: &impl ConnectionTrait,
-    reach: &Reach,
-    search: Option<&str>,
-    request: &PageRequest,
-) -> Result<Result<Page<ServiceAccountRow>, ForeignCursor>> {
-    use service_account::Column;
-    let select = rows::service_accounts(reach).filter(contains(Column::Name, search));
-    let sort = Sort { order: 21, column: Some(Column::Name), id: Column::Id, descending: false };
-    let page = page::fetch(db, select, sort, request).await?;
-    owners_of(db, page, |row| AccountId(row.id.0), Owner::into_service_account).await
-}
-
-pub async fn count_service_accounts(
-    db: &impl ConnectionTrait,
-    reach: &Reach,
-    search: Option<&str>,
-) -> Result<u64> {
-    let select = rows::service_accounts(reach).filter(contains(service_account::Column::Name, search));
-    Ok(select.count(db).await?)
-}
-
-/// A page with whole accounts in the place of its rows.
-async fn owners_of<M, T>(
-    db: &impl ConnectionTrait,
-    page: Result<Page<Reached<M>>, ForeignCursor>,
-    id: impl Fn(&M) -> AccountId,
-    pick: impl Fn(Owner) -> Option<T>,
-) -> Result<Result<Page<T>, ForeignCursor>> {
-    let Ok(page) = page else { return Ok(Err(ForeignCursor)) };
-    let ids: Vec<AccountId> = page.rows.iter().map(|(_, row)| id(row)).collect();
-    let mut owners: HashMap<AccountId, Owner> =
-        behind_rows(db, &ids).await?.into_iter().map(|owner| (owner.account().id, owner)).collect();
-    let mut whole = |row: &M| owners.remove(&id(row)).and_then(&pick);
-    let rows = page.rows.into_iter().filter_map(|(cursor, row)| Some((cursor, whole(&row)?))).collect();
-    Ok(Ok(Page { rows, has_previous: page.has_previous, has_next: page.has_next }))
 }
 
 /// The accounts with these ids that are within reach.
@@ -262,7 +171,7 @@ pub async fn replace_user(db: &impl ConnectionTrait, user: &user::Model) -> Resu
         .col_expr(Column::PasswordHash, Expr::val(user.password_hash.clone()))
         .exec(db)
         .await?;
-    Ok(())
+    search::put(db, user.id.into(), &search::of_user(user)).await
 }
 
 pub async fn replace_service_account(db: &impl ConnectionTrait, row: &service_account::Model) -> Result<()> {
@@ -273,13 +182,13 @@ pub async fn replace_service_account(db: &impl ConnectionTrait, row: &service_ac
         .col_expr(Column::Description, Expr::val(row.description.clone()))
         .exec(db)
         .await?;
-    Ok(())
+    search::put(db, row.id.into(), &[&row.name]).await
 }
 
 pub async fn delete_service_account(db: &impl ConnectionTrait, id: ServiceAccountId) -> Result<()> {
     rows::remove::<service_account::Entity>().filter(service_account::Column::Id.eq(id)).exec(db).await?;
     rows::remove::<account::Entity>().filter(account::Column::Id.eq(AccountId(id.0))).exec(db).await?;
-    Ok(())
+    search::put(db, id.into(), &[]).await
 }
 
 pub async fn service_account_by_name(
@@ -377,7 +286,8 @@ pub async fn scopes_of(
 
 pub async fn add_user(db: &impl ConnectionTrait, account: account::Model, user: user::Model) -> Result<()> {
     rows::add(db, account).await?;
-    rows::add(db, user).await.map_err(Error::from)
+    rows::add(db, user.clone()).await?;
+    search::put_new(db, user.id.into(), &search::of_user(&user)).await
 }
 
 pub async fn add_service_account(
@@ -386,5 +296,6 @@ pub async fn add_service_account(
     service_account: service_account::Model,
 ) -> Result<()> {
     rows::add(db, account).await?;
-    rows::add(db, service_account).await.map_err(Error::from)
+    rows::add(db, service_account.clone()).await?;
+    search::put_new(db, service_account.id.into(), &[&service_account.name]).await
 }

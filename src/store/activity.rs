@@ -2,7 +2,7 @@
 
 use entity::activity::{self, ActivityFamily, ActivityKind, Column, Outcome};
 use entity::{AccountId, ActivityId, GlobalId, KeyId, Timestamp};
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, Order, Query};
 use sea_orm::{ColumnTrait as _, ConnectionTrait, DbBackend, Iterable as _, QueryFilter as _, Statement};
 use serde::Serialize;
 use uuid::Uuid;
@@ -123,6 +123,21 @@ pub async fn append(db: &impl ConnectionTrait, ids: &Sequence, events: &[Event])
     let mut written: Vec<_> = written;
     written.sort_unstable();
     Ok(rows.iter().map(|row| written.binary_search(&row.id).is_ok()).collect())
+}
+
+/// Removes the oldest events from before this instant, at most so many, and says how many there were. Ids ascend with
+/// time, and the first 48 of their bits are milliseconds: the primary key finds them.
+pub async fn remove_before(db: &impl ConnectionTrait, before: Timestamp, most: u64) -> Result<u64> {
+    let end = ActivityId(Uuid::from_u128(u128::from(before.0.max(0).unsigned_abs()) << 80));
+    let oldest = Query::select()
+        .column(Column::Id)
+        .from(activity::Entity)
+        .and_where(Column::Id.lt(end))
+        .order_by(Column::Id, Order::Asc)
+        .limit(most)
+        .take();
+    let removed = rows::remove::<activity::Entity>().filter(Column::Id.in_subquery(oldest)).exec(db).await?;
+    Ok(removed.rows_affected)
 }
 
 /// An event as the statements below read it, by name.

@@ -1,136 +1,26 @@
-//! API keys: found, listed, made and changed within a [`Reach`].
+//! API keys: found, made and changed within a [`Reach`]. Their lists are in `key_filter.rs`.
 
 use std::collections::{HashMap, HashSet};
 
-use entity::account::AccountKind;
 use entity::api_key::{self, Column, KeyState};
 use entity::{
     AccountId, KeyId, RoleId, ScopeId, Timestamp, account_role, effective_scope, key_grant, key_role,
     key_scope, role, scope,
 };
-use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Query};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{
-    ActiveEnum as _, ColumnTrait as _, ConnectionTrait, DbErr, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, SqlErr, UpdateMany,
+    ActiveEnum as _, ColumnTrait as _, ConnectionTrait, DbErr, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, SqlErr, UpdateMany,
 };
 
-use super::page::{self, ForeignCursor, Page, PageRequest, Sort};
-use super::{Reached, rows};
+use super::{Reached, rows, search};
 use crate::access::{Reach, Scopes};
 use crate::error::{Error, Result};
 
+pub use super::key_filter::{KeyFilter, KeyOrder, KeyStatus, MAX_SCOPES, count, list, status};
+
 /// A key within reach.
 pub type Key = Reached<api_key::Model>;
-
-/// What a key is at a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyStatus {
-    Pending,
-    Active,
-    Disabled,
-    Expired,
-    OwnerInactive,
-    Deleted,
-}
-
-/// The first that applies, in the order of the design: a deleted key is deleted, whatever else it is.
-pub fn status(key: &api_key::Model, owner_active: bool, now: Timestamp) -> KeyStatus {
-    match key.state {
-        KeyState::Deleted => KeyStatus::Deleted,
-        KeyState::Pending => KeyStatus::Pending,
-        _ if !owner_active => KeyStatus::OwnerInactive,
-        KeyState::Disabled => KeyStatus::Disabled,
-        KeyState::Enabled if key.expires_at.is_some_and(|end| end <= now) => KeyStatus::Expired,
-        KeyState::Enabled => KeyStatus::Active,
-    }
-}
-
-/// Which keys: all conditions hold together, a list means any of its values.
-#[derive(Clone, Debug, Default)]
-pub struct KeyFilter {
-    pub ids: Option<Vec<KeyId>>,
-    pub owners: Option<Vec<AccountId>>,
-    pub owner_kind: Option<AccountKind>,
-    /// Without it, deleted keys and those of inactive owners are left out.
-    pub status: Option<Vec<KeyStatus>>,
-    pub read_only: Option<bool>,
-    pub created_before: Option<Timestamp>,
-    pub created_after: Option<Timestamp>,
-    pub expires_before: Option<Timestamp>,
-}
-
-/// What a list of keys is ordered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyOrder {
-    CreatedAt,
-    Name,
-    ExpiresAt,
-}
-
-impl KeyFilter {
-    pub(super) fn condition(&self, now: Timestamp) -> Condition {
-        let any_status = |wanted: &[KeyStatus]| {
-            wanted.iter().fold(Condition::any(), |any, status| any.add(has_status(*status, now)))
-        };
-        Condition::all()
-            .add_option(self.ids.as_ref().map(|ids| Column::Id.is_in(ids.iter().copied())))
-            .add_option(self.owners.as_ref().map(|owners| Column::OwnerId.is_in(owners.iter().copied())))
-            .add_option(self.owner_kind.map(|kind| Column::OwnerId.in_subquery(rows::accounts_of(kind))))
-            .add(match &self.status {
-                Some(wanted) => any_status(wanted),
-                None => Condition::all()
-                    .add(has_status(KeyStatus::Deleted, now).not())
-                    .add(has_status(KeyStatus::OwnerInactive, now).not()),
-            })
-            .add_option(self.read_only.map(|read_only| Column::ReadOnly.eq(read_only)))
-            .add_option(self.created_before.map(|before| Column::CreatedAt.lt(before)))
-            .add_option(self.created_after.map(|after| Column::CreatedAt.gt(after)))
-            .add_option(self.expires_before.map(|before| Column::ExpiresAt.lt(before)))
-    }
-}
-
-/// The same rule as [`status`], for the database.
-fn has_status(status: KeyStatus, now: Timestamp) -> Condition {
-    let owner_inactive = || Column::OwnerId.in_subquery(rows::inactive_accounts());
-    let owner_active = || Column::OwnerId.not_in_subquery(rows::inactive_accounts());
-    let ended = || Condition::all().add(Column::ExpiresAt.is_not_null()).add(Column::ExpiresAt.lte(now));
-    let state = |state: KeyState| Condition::all().add(Column::State.eq(state));
-    match status {
-        KeyStatus::Deleted => state(KeyState::Deleted),
-        KeyStatus::Pending => state(KeyState::Pending),
-        KeyStatus::OwnerInactive => Condition::all()
-            .add(Column::State.is_in([KeyState::Enabled, KeyState::Disabled]))
-            .add(owner_inactive()),
-        KeyStatus::Disabled => state(KeyState::Disabled).add(owner_active()),
-        KeyStatus::Expired => state(KeyState::Enabled).add(owner_active()).add(ended()),
-        KeyStatus::Active => state(KeyState::Enabled).add(owner_active()).add(ended().not()),
-    }
-}
-
-pub async fn list(
-    db: &impl ConnectionTrait,
-    reach: &Reach,
-    (filter, now): (&KeyFilter, Timestamp),
-    (order, descending): (KeyOrder, bool),
-    request: &PageRequest,
-) -> Result<Result<Page<Key>, ForeignCursor>> {
-    let (tag, column) = match order {
-        KeyOrder::CreatedAt => (0, None),
-        KeyOrder::Name => (1, Some(Column::Name)),
-        KeyOrder::ExpiresAt => (2, Some(Column::ExpiresAt)),
-    };
-    let sort = Sort { order: tag, column, id: Column::Id, descending };
-    page::fetch(db, rows::keys(reach).filter(filter.condition(now)), sort, request).await
-}
-
-pub async fn count(
-    db: &impl ConnectionTrait,
-    reach: &Reach,
-    filter: &KeyFilter,
-    now: Timestamp,
-) -> Result<u64> {
-    Ok(rows::keys(reach).filter(filter.condition(now)).count(db).await?)
-}
 
 /// The keys with these ids that are within reach, deleted ones too.
 pub async fn find_many(db: &impl ConnectionTrait, reach: &Reach, ids: &[KeyId]) -> Result<Vec<Key>> {
@@ -196,7 +86,9 @@ pub async fn add(
     _reach: &Reach,
     key: api_key::Model,
 ) -> Result<Result<Key, NameTaken>> {
-    Ok(named(rows::add(db, key.clone()).await)?.map(|()| Reached::new(key)))
+    let Ok(()) = named(rows::add(db, key.clone()).await)? else { return Ok(Err(NameTaken)) };
+    search::put_new(db, key.id.into(), &[&key.name]).await?;
+    Ok(Ok(Reached::new(key)))
 }
 
 /// The unique index on owner and name has the last word, whatever was looked up before.
@@ -232,7 +124,12 @@ pub async fn replace(
         .col_expr(Column::CallLimitSeconds, Expr::val(after.call_limit_seconds))
         .col_expr(Column::Version, Expr::val(after.version))
         .col_expr(Column::UpdatedAt, Expr::val(after.updated_at));
-    Ok(named(update.exec(db).await)?.map(|result| result.rows_affected == 1))
+    let Ok(result) = named(update.exec(db).await)? else { return Ok(Err(NameTaken)) };
+    let changed = result.rows_affected == 1;
+    if changed && before.name != after.name {
+        search::put(db, before.id.into(), &[&after.name]).await?;
+    }
+    Ok(Ok(changed))
 }
 
 /// What becomes of the tokens that were issued to a key.

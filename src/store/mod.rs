@@ -2,6 +2,7 @@
 //!
 //! [`Reach`]: crate::access::Reach
 
+mod account_filter;
 pub mod accounts;
 pub mod activity;
 pub mod changes;
@@ -9,12 +10,14 @@ pub mod credentials;
 mod database;
 pub mod groups;
 pub mod idempotency;
+mod key_filter;
 pub mod keys;
 pub mod ownership;
 pub mod page;
 pub mod roles;
 mod rows;
 pub mod scopes;
+mod search;
 pub mod secrets;
 pub mod selections;
 pub mod server_keys;

@@ -89,11 +89,11 @@ pub(super) struct Sort<C> {
     pub descending: bool,
 }
 
-/// Runs the query for one page: one row more than asked tells whether there are more. Nulls come last in both
-/// directions.
+/// Runs the query for one page: one row more than asked tells whether there are more. Rows without a value come last in
+/// both directions, by a query of their own: each of the two is one walk along an index.
 pub(super) async fn fetch<E>(
     db: &impl ConnectionTrait,
-    mut select: Select<E>,
+    select: Select<E>,
     sort: Sort<E::Column>,
     request: &PageRequest,
 ) -> Result<Result<Page<Reached<E::Model>>, ForeignCursor>>
@@ -101,19 +101,21 @@ where
     E: EntityTrait,
     E::Model: ModelTrait<Entity = E> + FromQueryResult + Send + Sync,
 {
-    for (cursor, after) in [(&request.after, true), (&request.before, false)] {
-        let Some(cursor) = cursor else { continue };
-        if cursor.order != sort.order || !fits(&cursor.key, sort.column) {
-            return Ok(Err(ForeignCursor));
-        }
-        select = select.filter(beyond(sort, cursor, after));
+    let cursors = [request.after.as_ref(), request.before.as_ref()];
+    if cursors.iter().flatten().any(|cursor| cursor.order != sort.order || !fits(&cursor.key, sort.column)) {
+        return Ok(Err(ForeignCursor));
     }
     let order = if sort.descending == request.backward { Order::Asc } else { Order::Desc };
-    if let Some(column) = sort.column {
-        let nulls = if request.backward { Order::Desc } else { Order::Asc };
-        select = select.order_by(column.into_simple_expr().is_null(), nulls).order_by(column, order.clone());
+    let mut models = Vec::new();
+    for part in parts(sort, request.backward) {
+        let missing = (request.limit + 1).saturating_sub(models.len() as u64);
+        let Some(condition) = between(sort, request, *part).filter(|_| missing > 0) else { continue };
+        let mut rows = select.clone().filter(condition);
+        if let Some(column) = sort.column {
+            rows = rows.order_by(column, order.clone());
+        }
+        models.extend(rows.order_by(sort.id, order.clone()).limit(missing).all(db).await?);
     }
-    let mut models = select.order_by(sort.id, order).limit(request.limit + 1).all(db).await?;
     let more = models.len() as u64 > request.limit;
     models.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
     if request.backward {
@@ -123,6 +125,49 @@ where
     let (has_previous, has_next) =
         if request.backward { (more, request.before.is_some()) } else { (request.after.is_some(), more) };
     Ok(Ok(Page { rows, has_previous, has_next }))
+}
+
+/// The rows of a list that are read along one index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    All,
+    WithValue,
+    Without,
+}
+
+/// The parts of a list, in the order in which a page reads them.
+fn parts<C: ColumnTrait>(sort: Sort<C>, backward: bool) -> &'static [Part] {
+    match sort.column {
+        Some(column) if column.def().is_null() && backward => &[Part::Without, Part::WithValue],
+        Some(column) if column.def().is_null() => &[Part::WithValue, Part::Without],
+        _ => &[Part::All],
+    }
+}
+
+/// The rows of a part that lie between the cursors; nothing if none can.
+fn between<C: ColumnTrait>(sort: Sort<C>, request: &PageRequest, part: Part) -> Option<Condition> {
+    let mut condition = Condition::all();
+    if let (Some(column), Part::WithValue | Part::Without) = (sort.column, part) {
+        let column = column.into_simple_expr();
+        condition =
+            condition.add(if part == Part::Without { column.is_null() } else { column.is_not_null() });
+    }
+    for (cursor, after) in [(&request.after, true), (&request.before, false)] {
+        let Some(cursor) = cursor else { continue };
+        let in_this_part = match part {
+            Part::All => true,
+            Part::WithValue => cursor.key != Key::Nothing(()),
+            Part::Without => cursor.key == Key::Nothing(()),
+        };
+        // Rows with a value lie before every cursor at a row without one, and the other way round.
+        let beyond_all = after == (part == Part::WithValue);
+        match (in_this_part, beyond_all) {
+            (true, _) => condition = condition.add(beyond(sort, cursor, after)),
+            (false, true) => return None,
+            (false, false) => {}
+        }
+    }
+    Some(condition)
 }
 
 /// Whether the value of a cursor is of the kind that the list is ordered by: the database would fail on others.
@@ -140,29 +185,26 @@ fn fits<C: ColumnTrait>(key: &Key, column: Option<C>) -> bool {
     }
 }
 
-/// The rows after (or before) the cursor, in the order of the list.
-fn beyond<C: ColumnTrait>(sort: Sort<C>, cursor: &Cursor, after: bool) -> Condition {
-    let further = |column: C, value: Value| -> SimpleExpr {
-        let column = column.into_simple_expr();
-        if sort.descending == after { column.lt(Expr::val(value)) } else { column.gt(Expr::val(value)) }
-    };
-    let by_id = further(sort.id, cursor.id.into());
-    let Some(column) = sort.column else {
-        return Condition::all().add(by_id);
-    };
-    let is_null = column.into_simple_expr().is_null();
+/// The rows after (or before) a cursor of the same part, in the order of the list.
+fn beyond<C: ColumnTrait>(sort: Sort<C>, cursor: &Cursor, after: bool) -> SimpleExpr {
+    let id = sort.id.into_simple_expr();
     let value: Value = match &cursor.key {
         Key::Number(number) => (*number).into(),
         Key::Text(text) => text.clone().into(),
-        Key::Nothing(()) => {
-            let tie = Condition::all().add(is_null).add(by_id);
-            let rest = column.into_simple_expr().is_not_null();
-            return if after { tie } else { Condition::any().add(rest).add(tie) };
-        }
+        Key::Nothing(()) => return further(sort, after, id, Expr::val(cursor.id)),
     };
-    let tie = Condition::all().add(column.into_simple_expr().eq(Expr::val(value.clone()))).add(by_id);
-    let beyond = Condition::any().add(further(column, value)).add(tie);
-    if after { beyond.add(is_null) } else { beyond }
+    match sort.column {
+        // Compared as a pair, which is the order of an index.
+        Some(column) => {
+            let place = Expr::tuple([Expr::val(value), Expr::val(cursor.id)]);
+            further(sort, after, Expr::tuple([column.into_simple_expr(), id]), place)
+        }
+        None => further(sort, after, id, Expr::val(cursor.id)),
+    }
+}
+
+fn further<C>(sort: Sort<C>, after: bool, place: SimpleExpr, cursor: SimpleExpr) -> SimpleExpr {
+    if sort.descending == after { place.lt(cursor) } else { place.gt(cursor) }
 }
 
 fn place<M>(sort: Sort<<M::Entity as EntityTrait>::Column>, model: &M) -> Cursor

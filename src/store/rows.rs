@@ -102,7 +102,7 @@ pub(super) fn change_shared<E: EntityTrait>() -> UpdateMany<E> {
     E::update_many()
 }
 
-/// Removes rows that hang on others.
+/// Removes rows that hang on others, or have had their time.
 pub(super) fn remove<E: EntityTrait>() -> sea_orm::DeleteMany<E> {
     E::delete_many()
 }
@@ -183,21 +183,24 @@ fn grants_beyond(scopes: &Scopes) -> SelectStatement {
         .take()
 }
 
-/// Accounts that are not active, as a sub-select.
-pub(super) fn inactive_accounts() -> SelectStatement {
-    Query::select()
-        .column(account::Column::Id)
-        .from(account::Entity)
-        .and_where(account::Column::Active.eq(false))
-        .take()
+/// That the owner of the key at hand is not active.
+pub(super) fn inactive_owner() -> SelectStatement {
+    owner().and_where(account::Column::Active.eq(false)).take()
 }
 
-/// Accounts of one kind, as a sub-select.
-pub(super) fn accounts_of(kind: account::AccountKind) -> SelectStatement {
+/// That the owner of the key at hand is of this kind.
+pub(super) fn owner_of_kind(kind: account::AccountKind) -> SelectStatement {
+    owner().and_where(account::Column::Kind.eq(kind)).take()
+}
+
+fn owner() -> SelectStatement {
     Query::select()
-        .column(account::Column::Id)
+        .expr(Expr::val(1))
         .from(account::Entity)
-        .and_where(account::Column::Kind.eq(kind))
+        .and_where(
+            Expr::col((account::Entity, account::Column::Id))
+                .equals((api_key::Entity, api_key::Column::OwnerId)),
+        )
         .take()
 }
 

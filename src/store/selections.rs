@@ -22,7 +22,7 @@ pub async fn matching(
     now: Timestamp,
 ) -> Result<Vec<KeyId>> {
     let ids = rows::keys(reach)
-        .filter(filter.condition(now))
+        .filter(filter.condition(now, db.get_database_backend()))
         .select_only()
         .column(api_key::Column::Id)
         .order_by_asc(api_key::Column::Id);

@@ -41,6 +41,29 @@ impl Name {
     }
 }
 
+/// What somebody searches for: 1 to 100 characters, without control characters or outer spaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search(String);
+
+impl Search {
+    /// Nothing for a blank text, which searches for nothing.
+    pub fn parse(field: &'static str, text: &str) -> Result<Option<Self>, UserError> {
+        let text = text.trim();
+        if text.chars().any(char::is_control) {
+            return Err(UserError::invalid(
+                field,
+                "A search cannot contain line breaks or control characters.",
+            ));
+        }
+        within(field, text, MAX_NAME)?;
+        Ok((!text.is_empty()).then(|| Self(text.to_owned())))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The name of a scope: `resource:action`, in lower case, with a resource that is not one of Latchkey's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeName(String);
@@ -174,6 +197,18 @@ mod tests {
         assert_eq!(Name::parse("name", "a\nb").unwrap_err().code, UserErrorCode::Invalid);
         assert!(Name::parse("name", &"é".repeat(100)).is_ok());
         assert_eq!(Name::parse("name", &"é".repeat(101)).unwrap_err().code, UserErrorCode::TooLong);
+    }
+
+    #[test]
+    fn a_search_is_trimmed_and_bounded_and_a_blank_one_is_none() {
+        let parsed = |text: &str| Search::parse("search", text).map(|search| search.map(|search| search.0));
+        assert_eq!(parsed(" Ci\u{a0}"), Ok(Some("Ci".to_owned())));
+        assert_eq!(parsed(" \t\n"), Ok(None));
+        assert_eq!(parsed(&format!(" {} ", "é".repeat(100))), Ok(Some("é".repeat(100))));
+        assert_eq!(parsed(&"é".repeat(101)).unwrap_err().code, UserErrorCode::TooLong);
+        for control in ["a\nb", "\0", "a\u{7f}", "\u{85}b\u{9f}"] {
+            assert_eq!(parsed(control).unwrap_err().code, UserErrorCode::Invalid, "{control:?}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("bootstrap", &["access", "config", "crypto", "entropy", "store"]),
     ("documents", &["crypto", "recent"]),
     ("journal", &["entropy", "error", "store"]),
+    ("retention", &["error", "store"]),
     ("usage", &["error", "store"]),
     ("passwords", &["crypto", "entropy", "error"]),
     ("registry", &["clock", "error", "store"]),
@@ -52,15 +53,26 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "actions",
         &[
-            "access", "app", "context", "crypto", "entropy", "error", "giving", "journal", "limits",
-            "registry", "store", "values",
+            "access",
+            "app",
+            "context",
+            "crypto",
+            "entropy",
+            "error",
+            "giving",
+            "journal",
+            "limits",
+            "passwords",
+            "registry",
+            "store",
+            "values",
         ],
     ),
     // 4: how requests arrive. `http` knows of `graphql` what its module shows: the schema, an operation, the codes.
     ("graphql", &["access", "actions", "context", "documents", "error", "limits", "recent", "values"]),
     ("http", &["access", "actions", "app", "context", "entropy", "error", "graphql", "limits"]),
     // 5: entry points.
-    ("jobs", &["app"]),
+    ("jobs", &["app", "retention"]),
     ("serve", &["app", "clock", "config", "entropy", "graphql", "http", "jobs"]),
     (
         "cli",

@@ -2,9 +2,7 @@
 
 use entity::activity::ActivityKind;
 use entity::api_key::{self, KeyState};
-use entity::{
-    AccountId, KeyId, RoleId, ScopeId, SecretId, Timestamp, key_secret, scope, settings as settings_row,
-};
+use entity::{AccountId, KeyId, RoleId, ScopeId, SecretId, Timestamp, key_secret, settings as settings_row};
 
 use super::idempotency::{self, Beginning, Done};
 use super::{Key, name_taken, policy, snapshot};
@@ -12,9 +10,9 @@ use crate::access::{Action, Reach};
 use crate::context::Context;
 use crate::crypto::secret::{ClientSecret, client_id};
 use crate::error::{Error, Result, UserError, UserErrorCode};
-use crate::giving::{existing_roles, may_not_obtain, strengths};
+use crate::giving::{all_named, all_there, may_not_obtain, strengths};
 use crate::store::accounts::Owner;
-use crate::store::{Tx, accounts, keys, scopes, secrets, settings};
+use crate::store::{Tx, accounts, keys, roles, scopes, secrets, settings};
 use crate::values::{Idempotency, Name, Networks, Quota};
 
 /// What a key is made from.
@@ -86,9 +84,10 @@ pub async fn create(cx: &Context, new: NewKey, asked: Option<&Idempotency>) -> R
 
 /// What the same request has made before.
 async fn again(tx: &Tx, reach: &Reach, done: &Done) -> Result<Created> {
-    let key = keys::find_many(&**tx, reach, &done.keys).await?.pop();
-    let gone = || Error::internal("a key that was made vanished");
-    Ok(Created { key: key.ok_or_else(gone)?, secret: None })
+    match keys::find_many(&**tx, reach, &done.keys).await?.pop() {
+        Some(key) => Ok(Created { key, secret: None }),
+        None => Err(idempotency::out_of_reach(done).into()),
+    }
 }
 
 /// The key as the settings allow it, with the end that they give it.
@@ -203,16 +202,11 @@ pub(super) fn new_secret(cx: &Context, key: &Key) -> Result<(ClientSecret, key_s
 }
 
 pub(super) async fn find_roles(tx: &Tx, wanted: &[RoleId]) -> Result<Vec<RoleId>> {
-    Ok(existing_roles(tx, wanted).await?.into_iter().map(|role| role.id).collect())
+    let found = all_there("roleIds", wanted, roles::find_many(&**tx, wanted).await?, |role| role.id)?;
+    Ok(found.into_iter().map(|role| role.id).collect())
 }
 
 pub(super) async fn find_scopes(tx: &Tx, wanted: &[String]) -> Result<Vec<ScopeId>> {
-    let found = scopes::find_by_names(&**tx, wanted).await?;
-    match wanted.iter().find(|name| !found.iter().any(|scope| scope.name == **name)) {
-        Some(missing) => {
-            let message = format!("There is no scope `{}`.", missing.escape_debug());
-            Err(UserError::new(UserErrorCode::NotFound, "scopes", message).into())
-        }
-        None => Ok(found.into_iter().map(|scope: scope::Model| scope.id).collect()),
-    }
+    let found = all_named(wanted, scopes::find_by_names(&**tx, wanted).await?)?;
+    Ok(found.into_iter().map(|scope| scope.id).collect())
 }

@@ -57,6 +57,17 @@ pub(super) async fn begin(cx: &Context, tx: &Tx, asked: Option<&Idempotency>) ->
     }
 }
 
+/// The key that the request has made has become stronger than the caller since, or somebody else's.
+pub(super) fn out_of_reach(done: &Done) -> UserError {
+    let message = "The API key that this request has made is there, but no longer within your reach.";
+    let error = UserError::new(UserErrorCode::NotFound, "", message);
+    let error = UserError { field: Vec::new(), ..error };
+    match done.keys.first() {
+        Some(key) => error.about(*key),
+        None => error,
+    }
+}
+
 impl Claim {
     /// Remembers what the request has led to, in the transaction that carries it out.
     pub(super) async fn settle(self, tx: &Tx, done: &Done) -> Result<()> {

@@ -22,7 +22,7 @@ use crate::store::{Tx, keys, secrets};
 use crate::values::Name;
 
 pub use crate::crypto::secret::ClientSecret;
-pub use crate::store::keys::{Key, KeyFilter, KeyOrder, KeyStatus, status};
+pub use crate::store::keys::{Key, KeyFilter, KeyOrder, KeyStatus, MAX_SCOPES, status};
 pub use bulk::{approve, delete, disable, enable, reject};
 pub use create::{Created, NewKey, create};
 pub use rotate::{IssuedSecret, Rotated, Rotation, finish_rotation, regenerate_secrets};
@@ -40,6 +40,7 @@ pub struct Changed {
     pub rest: Option<Rest>,
 }
 
+/// A page of the keys that match. A search has one order, so that the store is free in how it finds.
 pub async fn list(
     cx: &Context,
     filter: &KeyFilter,
@@ -47,6 +48,10 @@ pub async fn list(
     request: &PageRequest,
 ) -> Result<Result<Page<Key>, ForeignCursor>> {
     let reach = cx.may(Action::ViewKeys)?;
+    if filter.search.is_some() && order.0 != KeyOrder::CreatedAt {
+        let message = "While searching, API keys are ordered by CREATED_AT: leave the order out, or search for nothing.";
+        return Err(UserError::invalid("orderBy", message).into());
+    }
     keys::list(cx.app.db.reader(), &reach, (filter, cx.now), order, request).await
 }
 

@@ -73,16 +73,18 @@ pub async fn regenerate_secrets(cx: &Context, selection: &Selection, how: Rotati
     Ok(Rotated { issued, errors, rest: portion.rest })
 }
 
-/// What the same request has led to before: the keys, without their secrets.
+/// What the same request has led to before: the keys that are still within reach, without their secrets.
 async fn again(cx: &Context, tx: &Tx, reach: &Reach, done: Done) -> Result<Rotated> {
     let keys = keys::find_many(&**tx, reach, &done.keys).await?;
     let mut kept = secrets::of_keys(&**tx, &keys.iter().collect::<Vec<_>>(), cx.now).await?;
+    let missing = done.keys.iter().filter(|id| !keys.iter().any(|key| key.id == **id));
+    let errors = missing.map(|id| UserError::not_found("selection", (*id).into())).collect();
     let mut until = |key| kept.remove(&key)?.into_iter().find_map(|secret| secret.valid_until);
     let issued = keys
         .into_iter()
         .map(|key| IssuedSecret { previous_valid_until: until(key.id), key, secret: None })
         .collect();
-    Ok(Rotated { issued, errors: Vec::new(), rest: done.rest })
+    Ok(Rotated { issued, errors, rest: done.rest })
 }
 
 /// Ends the previous secret of every selected key now. Tokens that were issued for it live to their own end.

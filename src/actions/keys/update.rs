@@ -10,7 +10,7 @@ use super::{Key, difference, name_taken, policy, snapshot};
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::{Result, UserError};
-use crate::giving::{may_not_obtain, strengths};
+use crate::giving::{check_version, may_not_obtain, strengths};
 use crate::store::accounts::Owner;
 use crate::store::{Tx, accounts, keys, secrets, settings};
 use crate::values::{Name, Networks, Quota};
@@ -38,9 +38,7 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
         Some(key) if key.deleted_at.is_none() => key,
         Some(_) | None => return Err(UserError::not_found("id", id.into()).into()),
     };
-    if version.is_some_and(|version| version != before.version) {
-        return Err(UserError::conflict("API key", id).into());
-    }
+    check_version(version, before.version, "API key", id)?;
     let settings = settings::load(&*tx).await?;
     if let Some(end) = changes.expires_at.filter(|end| *end != before.expires_at) {
         policy::new_end(cx, &settings, end)?;

@@ -10,35 +10,14 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::AppState;
-use super::authorize::{Presented, challenge, presented};
-use super::headers::{no_store, rate_limit, retry_after};
-use super::sessions::cookie;
-use crate::access::Caller;
-use crate::actions::identify;
-use crate::actions::sessions::{self, Password, SignInError};
+use super::callers::{Refused, caller};
+use super::headers::{no_store, rate_limit};
 use crate::context::{Context, Origin};
-use crate::error::Error;
 use crate::graphql::{Executed, Operation, code};
 use media::Media;
-
-/// A request that was answered before anything was executed.
-struct Refused {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-}
-
-impl Refused {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
-    }
-}
 
 /// `POST /graphql`.
 pub(super) async fn post(
@@ -72,8 +51,7 @@ async fn execute(
         Ok((executed, media)) => respond(&executed, media),
         Err(refused) => {
             let media = media.unwrap_or(Media::Json);
-            let bare = presented(headers) == Presented::Nothing;
-            refuse(&state.app.issuer, &refused, media, request_id.as_deref(), bare)
+            refuse(&state.app.issuer, &refused, media, request_id.as_deref())
         }
     }
 }
@@ -123,76 +101,6 @@ fn etag(text: &str) -> String {
     format!("\"{:016x}\"", hasher.finish())
 }
 
-/// Who asks: by a token; by POST also by the console's cookie, and by a password if the settings allow it.
-async fn caller(
-    state: &AppState,
-    origin: &Origin,
-    headers: &HeaderMap,
-    by_get: bool,
-) -> Result<Caller, Refused> {
-    let ended = "The access token is not valid (any more): exchange for a new one.";
-    match presented(headers) {
-        Presented::Bearer(token) => {
-            identify::bearer(&state.app, origin, token).await.map_err(|error| unrecognised(&error, ended))
-        }
-        Presented::Basic(pair) if !by_get => by_password(state, origin, pair).await,
-        Presented::Nothing => match cookie(headers, &state.app.issuer).filter(|_| !by_get) {
-            Some(token) => sessions::recognise(&state.app, token)
-                .await
-                .map_err(|error| unrecognised(&error, "You are signed out: sign in again.")),
-            None => Err(unauthorized("Present an access token: Authorization: Bearer <token>.")),
-        },
-        Presented::Basic(_) | Presented::Other => {
-            Err(unauthorized("Only Bearer access tokens are accepted here."))
-        }
-        Presented::Several => {
-            let message = "There is more than one Authorization header.";
-            Err(Refused::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message))
-        }
-    }
-}
-
-async fn by_password(state: &AppState, origin: &Origin, pair: &str) -> Result<Caller, Refused> {
-    let pair = STANDARD.decode(pair).ok().and_then(|pair| String::from_utf8(pair).ok()).map(Zeroizing::new);
-    let pair = pair.as_ref().and_then(|pair| pair.split_once(':'));
-    let password = pair.and_then(|(_, password)| Password::claimed(Zeroizing::new(password.to_owned())));
-    let (Some((email, _)), Some(password)) = (pair, password) else {
-        return Err(unauthorized("The Basic credentials cannot be read."));
-    };
-    sessions::with_password(&state.app, origin, email, password).await.map_err(|error| match error {
-        SignInError::PasswordsOff => {
-            unauthorized("Passwords are not accepted here: exchange an API key for a token.")
-        }
-        SignInError::Refused => {
-            unauthorized("There is no active user with this e-mail address and this password.")
-        }
-        SignInError::TooMany => {
-            let message = "Too many attempts: wait a minute.";
-            Refused::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message)
-        }
-        SignInError::Failed(error) => unrecognised(&error, "You cannot sign in."),
-    })
-}
-
-fn unauthorized(message: &str) -> Refused {
-    Refused::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message)
-}
-
-fn unrecognised(error: &Error, message: &str) -> Refused {
-    match error {
-        Error::Unavailable => {
-            Refused::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, error.to_string())
-        }
-        Error::Internal(cause) => {
-            tracing::error!(%cause, "a caller could not be recognised");
-            Refused::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, error.to_string())
-        }
-        Error::Unauthenticated | Error::Denied { .. } | Error::ReadOnly | Error::Refused(_) => {
-            unauthorized(message)
-        }
-    }
-}
-
 /// The status of a request that was not executed depends on the media type: under `application/json` old clients
 /// expect 200 for whatever the GraphQL layer refused.
 fn status(refused: Option<&str>, media: Media) -> StatusCode {
@@ -222,7 +130,7 @@ fn respond(executed: &Executed, media: Media) -> Response {
     response
 }
 
-fn refuse(issuer: &str, refused: &Refused, media: Media, request_id: Option<&str>, bare: bool) -> Response {
+fn refuse(issuer: &str, refused: &Refused, media: Media, request_id: Option<&str>) -> Response {
     let error = json!({
         "message": refused.message,
         "extensions": { "code": refused.code, "requestId": request_id },
@@ -232,14 +140,6 @@ fn refuse(issuer: &str, refused: &Refused, media: Media, request_id: Option<&str
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.header());
     no_store(headers);
-    match refused.status {
-        StatusCode::UNAUTHORIZED if bare => challenge(headers, issuer, None),
-        StatusCode::UNAUTHORIZED => {
-            challenge(headers, issuer, Some(("invalid_token", "The access token is not valid")));
-        }
-        StatusCode::SERVICE_UNAVAILABLE => retry_after(headers, 1),
-        StatusCode::TOO_MANY_REQUESTS => retry_after(headers, 60),
-        _ => {}
-    }
+    refused.mark(headers, issuer);
     response
 }

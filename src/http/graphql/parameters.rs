@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::Refused;
 use crate::graphql::{Asked, Operation, code};
 use crate::http::body::{media_type, read};
+use crate::http::callers::Refused;
 
 const MAX_BODY: usize = 256 * 1024;
 /// Ten times what the longest list of ids has.

@@ -263,6 +263,7 @@ const ROUTES: &[(Method, &str)] = &[
     (Method::POST, "/graphql"),
     (Method::GET, "/graphql"),
     (Method::GET, "/graphql/schema.graphql"),
+    (Method::GET, "/whoami"),
     (Method::POST, "/session"),
     (Method::DELETE, "/session"),
     (Method::POST, "/setup"),

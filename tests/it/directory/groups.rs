@@ -136,6 +136,8 @@ async fn what_is_wrong_is_refused_with_its_field_and_changes_nothing() {
     let id = boss.caller.made(CREATE_GROUP, json!({ "name": "sre" })).await;
     let service = server.service_account("build").await.public_id;
     let taken = format!("NAME_TAKEN input.name {other}");
+    let (no_role, nobody) = (unknown("role"), unknown("user"));
+    let missing = format!("NOT_FOUND input.roleIds {no_role}");
     let both = [
         (json!({ "name": "" }), "INVALID input.name"),
         (json!({ "name": "a\u{0}b" }), "INVALID input.name"),
@@ -143,7 +145,7 @@ async fn what_is_wrong_is_refused_with_its_field_and_changes_nothing() {
         (json!({ "name": " ops " }), taken.as_str()),
         (json!({ "description": "bell\u{7}" }), "INVALID input.description"),
         (json!({ "description": "x".repeat(1001) }), "TOO_LONG input.description"),
-        (json!({ "roleIds": [unknown("role")] }), "NOT_FOUND input.roleIds"),
+        (json!({ "roleIds": [no_role] }), missing.as_str()),
         (json!({ "roleIds": [other] }), "INVALID input.roleIds"),
     ];
     let by = (&server, &boss.caller);
@@ -156,13 +158,13 @@ async fn what_is_wrong_is_refused_with_its_field_and_changes_nothing() {
     let members = |ids: Value| json!({ "name": "new", "memberIds": ids });
     let created = [
         (members(json!([service])), "INVALID input.memberIds".to_owned()),
-        (members(json!([unknown("user")])), "NOT_FOUND input.memberIds".to_owned()),
+        (members(json!([boss.account.public_id, nobody])), format!("NOT_FOUND input.memberIds {nobody}")),
     ];
     each_is_refused(by, CREATE_GROUP, created).await;
     let updated = both.iter().map(|(with, expected)| (update(&id, with), (*expected).to_owned()));
     each_is_refused(by, UPDATE_GROUP, updated).await;
     let updated = [
-        (json!({ "id": id, "addMemberIds": [unknown("user")] }), "NOT_FOUND input.addMemberIds".to_owned()),
+        (json!({ "id": id, "addMemberIds": [nobody] }), format!("NOT_FOUND input.addMemberIds {nobody}")),
         (json!({ "id": id, "addMemberIds": [service] }), "INVALID input.addMemberIds".to_owned()),
         (json!({ "id": id, "removeMemberIds": ["x"] }), "INVALID input.removeMemberIds".to_owned()),
         (json!({ "id": id, "version": 2 }), format!("VERSION_CONFLICT input.version {id}")),
@@ -181,10 +183,15 @@ async fn a_service_account_in_the_disguise_of_a_user_is_nobody() {
     let disguised = server.service_account("build").await.public_id.replace("svc_", "user_");
     let id = boss.caller.made(CREATE_GROUP, json!({ "name": "ops" })).await;
     let by = (&server, &boss.caller);
-    let created =
-        (json!({ "name": "new", "memberIds": [disguised] }), "NOT_FOUND input.memberIds".to_owned());
+    let created = (
+        json!({ "name": "new", "memberIds": [disguised] }),
+        format!("NOT_FOUND input.memberIds {disguised}"),
+    );
     each_is_refused(by, CREATE_GROUP, [created]).await;
-    let added = (json!({ "id": id, "addMemberIds": [disguised] }), "NOT_FOUND input.addMemberIds".to_owned());
+    let added = (
+        json!({ "id": id, "addMemberIds": [disguised] }),
+        format!("NOT_FOUND input.addMemberIds {disguised}"),
+    );
     each_is_refused(by, UPDATE_GROUP, [added]).await;
     server.stop().await;
 }
@@ -220,7 +227,9 @@ async fn a_users_groups_can_be_chosen_at_the_user_too() {
     boss.caller.done(UPDATE_USER, json!({ "id": ada, "groupIds": [sre] })).await;
     assert_eq!(details(&boss.caller, &ops).await["members"], "");
     assert_eq!(details(&boss.caller, &sre).await["members"], "ada@example.com");
-    let missing = json!({ "id": ada, "groupIds": [unknown("group")] });
-    assert_eq!(boss.caller.mistakes(UPDATE_USER, missing).await, ["NOT_FOUND input.groupIds"]);
+    let unknown = unknown("group");
+    let mistake = boss.caller.mistake(UPDATE_USER, json!({ "id": ada, "groupIds": [sre, unknown] })).await;
+    assert_eq!((&mistake["targetId"], &mistake["code"]), (&json!(unknown), &json!("NOT_FOUND")));
+    assert_eq!(mistake["message"], format!("There is no {unknown}."));
     server.stop().await;
 }

@@ -172,10 +172,10 @@ async fn users_are_found_by_every_filter_and_by_several_together() {
 }
 
 #[tokio::test]
-async fn a_search_finds_letters_beyond_ascii_as_they_were_typed() {
+async fn a_search_finds_letters_beyond_ascii_in_either_case() {
     let (server, boss) = started().await;
     people(&server, &boss.caller).await;
-    for search in ["Émile", "Émi"] {
+    for search in ["Émile", "émi", "ÉM"] {
         let found = filtered(&boss.caller, ("users", "email"), &json!({ "search": search })).await;
         assert_eq!(found, "eve@example.org", "{search}");
     }
@@ -185,20 +185,15 @@ async fn a_search_finds_letters_beyond_ascii_as_they_were_typed() {
 #[tokio::test]
 async fn a_search_that_no_name_can_have_finds_nothing() {
     let (server, boss) = started().await;
-    for (list, text) in [
-        ("users", "email"),
-        ("groups", "name"),
-        ("serviceAccounts", "name"),
-        ("roles", "name"),
-        ("scopes", "name"),
-    ] {
+    for list in ["groups", "roles", "scopes"] {
         for search in ["\u{0}", "a\u{0}b", "\u{10ffff}"] {
-            assert_eq!(
-                filtered(&boss.caller, (list, text), &json!({ "search": search })).await,
-                "",
-                "{list}"
-            );
+            let found = filtered(&boss.caller, (list, "name"), &json!({ "search": search })).await;
+            assert_eq!(found, "", "{list}");
         }
+    }
+    for (list, text) in [("users", "email"), ("serviceAccounts", "name")] {
+        let filter = json!({ "search": "\u{10ffff}" });
+        assert_eq!(filtered(&boss.caller, (list, text), &filter).await, "", "{list}");
     }
     server.stop().await;
 }

@@ -165,6 +165,8 @@ async fn what_is_invalid_is_refused_with_its_field_and_changes_nothing() {
     let group = boss.caller.made(CREATE_GROUP, json!({ "name": "ops" })).await;
     let target = server.user("ada@example.com", &["member"]).await.public_id;
     let (no_role, no_group) = (unknown("role"), unknown("group"));
+    let missing_role = format!("NOT_FOUND input.roleIds {no_role}");
+    let missing_group = format!("NOT_FOUND input.groupIds {no_group}");
     let wrong = [
         (json!({ "email": "" }), "INVALID input.email"),
         (json!({ "email": "ada" }), "INVALID input.email"),
@@ -181,8 +183,8 @@ async fn what_is_invalid_is_refused_with_its_field_and_changes_nothing() {
         (json!({ "roleIds": ["nonsense"] }), "INVALID input.roleIds"),
         (json!({ "roleIds": [group] }), "INVALID input.roleIds"),
         (json!({ "groupIds": [target] }), "INVALID input.groupIds"),
-        (json!({ "roleIds": [no_role] }), "NOT_FOUND input.roleIds"),
-        (json!({ "groupIds": [group, no_group] }), "NOT_FOUND input.groupIds"),
+        (json!({ "roleIds": [no_role] }), &*missing_role),
+        (json!({ "groupIds": [group, no_group] }), &*missing_group),
     ];
     let by = (&server, &boss.caller);
     let created = wrong.iter().map(|(with, expected)| {

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use super::Server;
 
+/// The setting under which requests say where they come from: each network has a limit of wrong credentials.
+pub const BEHIND_A_PROXY: &str = "trusted_proxies = ['127.0.0.1/32']";
+
 /// A key and its secret.
 #[derive(Clone)]
 pub struct Key {
@@ -86,6 +89,15 @@ impl Server {
                 .body(encoded(&form)),
         )
         .await
+    }
+
+    /// The same from another address, at a server that was started with [`BEHIND_A_PROXY`].
+    pub async fn exchange_from(&self, address: &str, key: &Key) -> Answer {
+        let request = self.http.post(format!("{}/oauth/token", self.url));
+        let request =
+            request.basic_auth(&key.client_id, Some(&key.secret)).header("x-forwarded-for", address);
+        let form = encoded(&[("grant_type", "client_credentials")]);
+        Answer::of(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await
     }
 
     /// The bearer of a token that this key was exchanged for.

@@ -1,7 +1,8 @@
-//! Users and service accounts for tests, written straight into the database: the API that makes them comes later.
+//! Users and service accounts for tests, written by the store without asking for permission.
 
 use entity::account::AccountKind;
-use entity::{AccountId, ObjectKind, ServiceAccountId, UserId};
+use entity::{AccountId, ServiceAccountId, UserId};
+use latchkey::store::accounts;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
@@ -30,17 +31,18 @@ pub enum Grants<'a> {
 impl Server {
     /// A user with these roles.
     pub async fn user(&self, email: &str, roles: &[&str]) -> Account {
-        let id = self.account(AccountKind::User).await;
-        let tx = self.app.db.begin().await.unwrap();
-        let user = entity::user::ActiveModel {
-            id: Set(UserId(id.0)),
-            email: Set(email.to_owned()),
-            handle: Set(None),
-            display_name: Set(email.to_owned()),
-            password_hash: Set(None),
-            last_sign_in_at: Set(None),
+        let id = AccountId(self.new_uuid());
+        let account = accounts::new_account(id, AccountKind::User, None, self.app.clock.now());
+        let user = entity::user::Model {
+            id: UserId(id.0),
+            email: email.to_owned(),
+            handle: None,
+            display_name: email.to_owned(),
+            password_hash: None,
+            last_sign_in_at: None,
         };
-        entity::user::Entity::insert(user).exec_without_returning(&*tx).await.unwrap();
+        let tx = self.app.db.begin().await.unwrap();
+        accounts::add_user(&*tx, account, user).await.unwrap();
         for role in roles {
             give_role(&*tx, UserId(id.0), role).await;
         }
@@ -50,15 +52,16 @@ impl Server {
 
     /// A service account.
     pub async fn service_account(&self, name: &str) -> Account {
-        let id = self.account(AccountKind::ServiceAccount).await;
-        let tx = self.app.db.begin().await.unwrap();
-        let row = entity::service_account::ActiveModel {
-            id: Set(ServiceAccountId(id.0)),
-            name: Set(name.to_owned()),
-            description: Set(None),
-            built_in: Set(false),
+        let id = AccountId(self.new_uuid());
+        let account = accounts::new_account(id, AccountKind::ServiceAccount, None, self.app.clock.now());
+        let row = entity::service_account::Model {
+            id: ServiceAccountId(id.0),
+            name: name.to_owned(),
+            description: None,
+            built_in: false,
         };
-        entity::service_account::Entity::insert(row).exec_without_returning(&*tx).await.unwrap();
+        let tx = self.app.db.begin().await.unwrap();
+        accounts::add_service_account(&*tx, account, row).await.unwrap();
         self.commit(tx).await;
         Account { id, public_id: ServiceAccountId(id.0).to_string(), name: name.to_owned() }
     }
@@ -190,27 +193,7 @@ impl Server {
         Context::new(self.app.clone(), Caller::Operator, Origin::default(), self.app.clock.now())
     }
 
-    async fn account(&self, kind: AccountKind) -> AccountId {
-        let now = self.app.clock.now();
-        let id = AccountId(self.new_uuid());
-        let row = entity::account::ActiveModel {
-            id: Set(id),
-            kind: Set(kind),
-            active: Set(true),
-            generation: Set(0),
-            version: Set(1),
-            created_by_kind: Set(ObjectKind::System),
-            created_by_id: Set(None),
-            created_at: Set(now),
-            updated_at: Set(now),
-        };
-        let tx = self.app.db.begin().await.unwrap();
-        entity::account::Entity::insert(row).exec_without_returning(&*tx).await.unwrap();
-        self.commit(tx).await;
-        id
-    }
-
-    fn new_uuid(&self) -> Uuid {
+    pub(super) fn new_uuid(&self) -> Uuid {
         latchkey::entropy::id(&*self.app.entropy, self.app.clock.now())
     }
 }

@@ -2,7 +2,10 @@
 
 use entity::activity::ActivityFamily;
 use entity::{KeyId, activity};
-use sea_orm::{ConnectionTrait as _, DbBackend, EntityTrait as _, QueryOrder as _, Statement};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, DbBackend, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    Statement,
+};
 use serde_json::{Value, json};
 
 use super::{Account, Caller, Grants, Key, Server};
@@ -144,8 +147,9 @@ impl Server {
     /// The changes of a key in the log, oldest first.
     pub async fn changes_of(&self, key: &str) -> Vec<activity::Model> {
         let key: KeyId = key.parse().unwrap();
-        let change = |row: &activity::Model| row.kind.family() == ActivityFamily::Change;
-        self.log().await.into_iter().filter(|row| row.key_id == Some(key) && change(row)).collect()
+        let rows = activity::Entity::find().filter(activity::Column::KeyId.eq(key));
+        let rows = rows.order_by_asc(activity::Column::Id).all(self.app.db.reader()).await.unwrap();
+        rows.into_iter().filter(|row| row.kind.family() == ActivityFamily::Change).collect()
     }
 
     /// Every row of every table on PostgreSQL, as text. On SQLite nothing: there the file itself can be read.

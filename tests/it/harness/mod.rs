@@ -13,6 +13,7 @@ pub mod changes;
 mod database;
 mod directory;
 pub mod keys;
+mod many;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use latchkey::entropy::SeededEntropy;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use actors::{Answer, Caller, Key, encoded};
+pub use actors::{Answer, BEHIND_A_PROXY, Caller, Key, encoded};
 pub use database::Place;
 pub use directory::{Account, Grants};
 
@@ -40,6 +41,7 @@ pub struct Server {
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
     place: Place,
+    seed: u64,
 }
 
 impl Server {
@@ -55,10 +57,20 @@ impl Server {
 
     /// Starts a server where another one was.
     pub async fn start_at(place: Place, settings: &str) -> Self {
+        Self::begin(place, settings, FrozenClock::at(START.parse().unwrap()), 42).await
+    }
+
+    /// Stops the server, and starts another one in its place: time goes on, and chance does not repeat itself.
+    pub async fn restart(self, settings: &str) -> Self {
+        let (clock, seed) = (Arc::clone(&self.clock), self.seed + 1);
+        Self::begin(self.stop().await, settings, clock, seed).await
+    }
+
+    async fn begin(place: Place, settings: &str, clock: Arc<FrozenClock>, seed: u64) -> Self {
         let config = Config::from_toml(&format!("{}\n{settings}", place.settings())).unwrap();
-        let clock = FrozenClock::at(START.parse().unwrap());
         let shared: Clock = clock.clone();
-        let server = latchkey::serve::Server::bind(&config, shared, SeededEntropy::shared(42)).await.unwrap();
+        let server =
+            latchkey::serve::Server::bind(&config, shared, SeededEntropy::shared(seed)).await.unwrap();
         let url = format!("http://{}", server.address);
         let app = Arc::clone(&server.app);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -69,7 +81,7 @@ impl Server {
             server.run(until).await.unwrap();
         });
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { url, app, clock, http, stop: Some(stop), running: Some(running), place }
+        Self { url, app, clock, http, stop: Some(stop), running: Some(running), place, seed }
     }
 
     /// Where it keeps its data.
@@ -89,4 +101,10 @@ impl Server {
         running.unwrap().await.unwrap();
         place
     }
+}
+
+/// How much to try, if the environment says so.
+#[expect(clippy::disallowed_methods, reason = "how much to try is told by the environment of the tests")]
+pub fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().unwrap())
 }

@@ -1,15 +1,21 @@
 //! API keys: one file a verb.
 
 mod approval;
+mod bulk;
 mod create;
 mod delete;
+mod filter;
 mod idempotency;
 mod last_used;
 mod list;
 mod loaders;
+mod model;
 mod networks;
+mod order;
+mod races;
 mod regenerate;
 mod rotation;
+mod search;
 mod state;
 mod update;
 mod verbs;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use crate::harness::keys::{REGENERATE, UPDATE, detail, mistakes, selection};
 use crate::harness::{Caller, Grants, Key, Server};
@@ -229,50 +228,5 @@ async fn keys_of_others_and_deleted_and_unknown_ones_look_the_same() {
         assert_eq!(payload, json!({ "issued": [], "userErrors": [error] }));
     }
     assert_eq!(server.state().await, before);
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_fifty_regenerations_at_once_exactly_one_secret_works_afterwards() {
-    let server = Server::start().await;
-    let ada = server.person("ada@example.com", &["member"]).await;
-    let key = server.generous_key(&ada.account, "ci", Grants::Inherit).await;
-    for round in 1..=3 {
-        let mut all = JoinSet::new();
-        for _ in 0..50 {
-            let (caller, input) = (ada.caller.clone(), selection([&*key.id]));
-            all.spawn(async move { caller.change_among_many(REGENERATE, input).await });
-        }
-        let payloads = all.join_all().await;
-        let mut working = 0;
-        for payload in &payloads {
-            assert_eq!(payload["userErrors"], json!([]));
-            // Beyond sixty wrong ones a minute the network is told to wait: that is no success either.
-            let answer = server.exchange(&issued(payload, &key), &[]).await;
-            working += usize::from(answer.status == StatusCode::OK);
-        }
-        assert_eq!(working, 1);
-        assert_eq!(server.changes_of(&key.id).await.len(), 1 + 50 * round);
-        server.advance(Duration::from_secs(60));
-    }
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_fifty_regenerations_with_grace_exactly_two_secrets_work_afterwards() {
-    let server = Server::start().await;
-    let ada = server.person("ada@example.com", &["member"]).await;
-    let key = server.generous_key(&ada.account, "ci", Grants::Inherit).await;
-    let mut all = JoinSet::new();
-    for _ in 0..50 {
-        let (caller, input) = (ada.caller.clone(), graced(&key, 3600));
-        all.spawn(async move { caller.change_among_many(REGENERATE, input).await });
-    }
-    let mut working = 0;
-    for payload in all.join_all().await {
-        working += usize::from(works(&server, &issued(&payload, &key)).await);
-    }
-    assert_eq!(working, 2);
-    assert!(!works(&server, &key).await);
     server.stop().await;
 }

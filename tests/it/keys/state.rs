@@ -81,6 +81,7 @@ async fn keys_that_are_already_so_are_answered_and_left_as_they_are() {
     server.stop().await;
 }
 
+/// Proves: X-24
 #[tokio::test]
 async fn of_several_keys_those_in_reach_change_and_the_others_are_told() {
     let server = Server::start().await;

@@ -123,7 +123,7 @@ async fn what_is_invalid_is_refused_with_its_field_and_changes_nothing() {
         (json!({ "name": "é".repeat(101) }), "TOO_LONG input.name"),
         (json!({ "description": "x".repeat(1001) }), "TOO_LONG input.description"),
         (json!({ "roleIds": ["admin"] }), "INVALID input.roleIds"),
-        (json!({ "roleIds": [no_role] }), "NOT_FOUND input.roleIds"),
+        (json!({ "roleIds": [no_role] }), "NOT_FOUND input.roleIds role_00000000000000000000000001"),
         (json!({ "name": "other", "scopes": ["keys:reed"] }), "NOT_FOUND input.scopes"),
         (json!({ "expiresAt": "2026-11-21T09:00:00Z" }), "INVALID input.expiresAt"),
         (json!({ "tokenLifetimeSeconds": 59 }), "INVALID input.tokenLifetimeSeconds"),

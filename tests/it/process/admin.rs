@@ -77,6 +77,7 @@ async fn what_cannot_be_an_administrator_is_refused_and_not_made() {
     refused.push(("no password", create(&place, "eve@example.com")));
     refused.push(("an empty line", create(&place, "eve@example.com").input(&format!("\n{PASSWORD}\n"))));
     refused.push(("a short password", create(&place, "eve@example.com").input("hunter2hunt")));
+    refused.push(("the own name", create(&place, "eve.mallorn@example.com").input("Eve.Mallorn-1985")));
     refused.push(("an endless password", create(&place, "eve@example.com").input(&"x".repeat(1025))));
     let blank = ["admin", "create", "--email", "eve@example.com", "--password-stdin", "--display-name", " "];
     refused.push(("a blank name", latchkey(&place, &blank).input(PASSWORD)));
@@ -100,6 +101,7 @@ async fn what_cannot_be_an_administrator_is_refused_and_not_made() {
     no password: latchkey: the password is not usable: Use at least 12 characters.
     an empty line: latchkey: the password is not usable: Use at least 12 characters.
     a short password: latchkey: the password is not usable: Use at least 12 characters.
+    the own name: latchkey: the password is not usable: This password is easy to guess: use several unrelated words, not your name or address, or a password manager.
     an endless password: latchkey: the password is not usable: Use at most 1024 bytes.
     a blank name: latchkey: --display-name: Give it a name.
     ");

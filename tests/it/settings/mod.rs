@@ -3,6 +3,7 @@
 mod effect;
 mod policy;
 mod preview;
+mod retention;
 mod update;
 
 use serde_json::{Value, json};

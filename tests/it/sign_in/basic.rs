@@ -30,22 +30,30 @@ async fn allow(boss: &Person, on: bool) {
     assert_eq!(payload["userErrors"], json!([]));
 }
 
+const TRY_AGAIN: &str = "Basic realm=\"latchkey\", charset=\"UTF-8\"";
+/// No error: no token was presented.
+const USE_A_TOKEN: &str =
+    "Bearer resource_metadata=\"https://keys.example.com/.well-known/oauth-protected-resource\"";
+const ISSUER: &str = "public_url = 'https://keys.example.com'";
+
+/// There is one challenge, and it fits what was sent and what is accepted.
 #[track_caller]
-fn assert_unauthorized(answer: &Answer) {
+fn assert_unauthorized(answer: &Answer, challenge: &str) {
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "UNAUTHENTICATED"));
-    assert!(answer.challenge().starts_with("Bearer "), "{}", answer.challenge());
+    let challenges: Vec<_> = answer.headers.get_all("www-authenticate").iter().collect();
+    assert_eq!(challenges, [challenge]);
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
 /// Proves
 #[tokio::test]
 async fn passwords_are_not_accepted_at_the_api_unless_the_settings_say_so() {
-    let server = Server::start().await;
+    let server = Server::start_with(ISSUER).await;
     server.member(ADA, &["member"]).await;
     let mut messages = Vec::new();
     for (email, password) in [(ADA, PASSWORD), (ADA, WRONG), ("nobody@example.com", PASSWORD)] {
         let answer = ask(&server, &basic(email, password)).await;
-        assert_unauthorized(&answer);
+        assert_unauthorized(&answer, USE_A_TOKEN);
         let row = server.sign_in_log().await.pop().unwrap();
         assert_eq!((row.kind, row.outcome), (ActivityKind::SignInRefused, Outcome::PasswordAccessOff));
         assert_eq!((row.actor_id, row.target_id, row.owner_id), (None, None, None));
@@ -61,7 +69,7 @@ async fn passwords_are_not_accepted_at_the_api_unless_the_settings_say_so() {
 /// Proves: R-16
 #[tokio::test]
 async fn with_the_setting_a_person_acts_as_themselves_without_a_sign_in() {
-    let server = Server::start().await;
+    let server = Server::start_with(ISSUER).await;
     let ada = server.member(ADA, &["member"]).await;
     let boss = server.person("boss@example.com", &["admin"]).await;
     allow(&boss, true).await;
@@ -90,7 +98,7 @@ async fn with_the_setting_a_person_acts_as_themselves_without_a_sign_in() {
     assert_eq!(ask(&server, &basic(ADA, password)).await.data()["viewer"]["scopes"], json!([]));
     assert_eq!(server.sessions().await, []);
     allow(&boss, false).await;
-    assert_unauthorized(&ask(&server, &basic(ADA, password)).await);
+    assert_unauthorized(&ask(&server, &basic(ADA, password)).await, USE_A_TOKEN);
     server.stop().await;
 }
 
@@ -109,7 +117,7 @@ async fn wrong_passwords_are_refused_alike_and_throttled_with_those_of_the_conso
         ("nobody@example.com", PASSWORD, Outcome::UnknownClient),
     ] {
         let answer = ask(&server, &basic(email, password)).await;
-        assert_unauthorized(&answer);
+        assert_unauthorized(&answer, TRY_AGAIN);
         assert_eq!(server.sign_in_outcomes().await.pop(), Some((ActivityKind::SignInRefused, outcome)));
         let mut body = answer.json();
         body["errors"][0]["extensions"]["requestId"].take();
@@ -131,22 +139,26 @@ async fn wrong_passwords_are_refused_alike_and_throttled_with_those_of_the_conso
 
 #[tokio::test]
 async fn credentials_that_cannot_be_read_are_refused_and_not_logged() {
-    let server = Server::start().await;
+    let server = Server::start_with(ISSUER).await;
     server.member(ADA, &["member"]).await;
     let boss = server.person("boss@example.com", &["admin"]).await;
     let browser = server.browser(ADA).await;
     let logged = server.sign_in_log().await.len();
+    for nothing in ["Basic", "Basic "] {
+        assert_unauthorized(&ask(&server, nothing).await, USE_A_TOKEN);
+    }
     for on in [false, true] {
         allow(&boss, on).await;
+        let challenge = if on { TRY_AGAIN } else { USE_A_TOKEN };
         let no_text = format!("Basic {}", STANDARD.encode([0xff, b':', 0xfe]));
         let no_colon = format!("Basic {}", STANDARD.encode(ADA));
         let too_long = basic(ADA, &"x".repeat(1025));
         let twice = format!("{} {}", basic(ADA, PASSWORD), STANDARD.encode("x:y"));
-        for wrong in ["Basic", "Basic ", "Basic !!!", "Basic YQ", &no_text, &no_colon, &too_long, &twice] {
+        for wrong in ["Basic !!!", "Basic YQ", &no_text, &no_colon, &too_long, &twice] {
             let request = server.guest().post("/graphql").json(&json!({ "query": QUERY }));
             // The cookie does not help out.
             let request = request.header(AUTHORIZATION, wrong).header(COOKIE, &browser.cookie);
-            assert_unauthorized(&Answer::of(request).await);
+            assert_unauthorized(&Answer::of(request).await, challenge);
         }
     }
     assert_eq!(server.sign_in_log().await.len(), logged);
@@ -157,12 +169,12 @@ async fn credentials_that_cannot_be_read_are_refused_and_not_logged() {
 /// GET is for bearers alone: whatever a browser sends by itself does not open it.
 #[tokio::test]
 async fn a_password_is_not_accepted_by_get() {
-    let server = Server::start().await;
+    let server = Server::start_with(ISSUER).await;
     server.member(ADA, &["member"]).await;
     let boss = server.person("boss@example.com", &["admin"]).await;
     allow(&boss, true).await;
     let request = server.guest().get("/graphql?query=%7Bviewer%7Bscopes%7D%7D");
-    assert_unauthorized(&Answer::of(request.header(AUTHORIZATION, basic(ADA, PASSWORD))).await);
+    assert_unauthorized(&Answer::of(request.header(AUTHORIZATION, basic(ADA, PASSWORD))).await, USE_A_TOKEN);
     server.stop().await;
 }
 

@@ -8,25 +8,24 @@ mod session;
 mod session_end;
 mod setup;
 mod throttle;
+mod whoami;
 
 use std::time::Duration;
 
 use entity::UserId;
 use entity::activity::{ActivityFamily, ActivityKind, Model, Outcome};
-use latchkey::actions::users::{self, NewUser, Password};
+use latchkey::actions::users::{self, NewUser, WantedPassword};
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use sea_orm::{EntityTrait as _, QueryOrder as _};
 use serde_json::{Value, json};
 
-use crate::harness::{Account, Answer, Caller, Server};
+use crate::harness::{Account, Answer, BEHIND_A_PROXY, Caller, Server};
 
 /// What people here sign in with.
 const PASSWORD: &str = "Zebra-canal-91-mustard";
 const OTHER: &str = "Quartz/ferry 77 lantern";
 const WRONG: &str = "Walnut+orbit 55 saddle";
-/// As the server understands `X-Forwarded-For`, for who comes from other networks.
-const BEHIND_A_PROXY: &str = "trusted_proxies = ['127.0.0.1/32']";
 const MINUTE: Duration = Duration::from_secs(60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -80,7 +79,7 @@ impl Server {
         let new = NewUser {
             email: email.to_owned(),
             display_name: email.to_owned(),
-            password: Some(Password::parse(PASSWORD.to_owned().into()).unwrap()),
+            password: Some(WantedPassword::new(PASSWORD.to_owned().into())),
             roles: Some(ids),
             ..NewUser::default()
         };

@@ -1,5 +1,6 @@
 //! Passwords: changing one's own, and which ones are refused wherever they are set.
 
+use entity::UserId;
 use entity::activity::{ActivityKind, Outcome};
 use serde_json::{Value, json};
 
@@ -154,6 +155,62 @@ async fn weak_passwords_are_refused_wherever_they_are_set() {
     server.stop().await;
 }
 
+/// Each of these says nothing to strangers, and is the first thing to try for whoever knows the person.
+#[tokio::test]
+async fn what_everybody_knows_of_a_person_is_no_password_of_theirs() {
+    let server = Server::start().await;
+    let boss = server.person("boss@example.com", &["admin"]).await;
+    let account = |password: &str| {
+        json!({ "email": "w.krzhanov@quuxborough.example", "handle": "vexolith", "displayName": "Wendelgard Zoff",
+                "password": password })
+    };
+    let easy = async |mutation: &str, input: Value| {
+        let mistake = boss.caller.mistake(mutation, input).await;
+        assert_eq!(mistake["code"], "INVALID");
+        assert_eq!(mistake["field"], json!(["input", "password"]));
+        assert!(
+            mistake["message"].as_str().unwrap().starts_with("This password is easy to guess"),
+            "{mistake}"
+        );
+    };
+    let known = [
+        "W.Krzhanov2026",
+        "w.krzhanov@quuxborough.example",
+        "vexolithvexolith",
+        "Wendelgard-1985",
+        "latchkey2026",
+    ];
+    for password in known {
+        easy(CREATE_USER, account(password)).await;
+    }
+    let strangers = json!({ "email": "eve@example.com", "displayName": "Eve", "password": known[0] });
+    boss.caller.done(CREATE_USER, strangers).await;
+    boss.caller.done(CREATE_USER, account(PASSWORD)).await;
+
+    let browser = server.browser("w.krzhanov@quuxborough.example").await;
+    let id = browser.graphql("{ viewer { user { id } } }").await.data()["viewer"]["user"]["id"].clone();
+    let before = server.whole_state().await;
+    for password in known {
+        easy(UPDATE_USER, json!({ "id": id, "password": password })).await;
+        let payload = browser.change(CHANGE, input(PASSWORD, password)).await;
+        assert_eq!(mistakes(&payload), ["INVALID input.newPassword"], "{password}");
+    }
+    // What the same change makes known counts too, and what it forgets.
+    let renamed = |password: &str| {
+        json!({ "id": id, "email": "quillhorst@example.com", "handle": "brumfeld", "displayName": "Ottokar Y",
+                "password": password })
+    };
+    for password in ["quillhorst-77", "brumfeld-1985", "Ottokar-2019", "vexolithvexolith"] {
+        easy(UPDATE_USER, renamed(password)).await;
+    }
+    easy(UPDATE_USER, json!({ "id": id, "handle": null, "password": "vexolithvexolith" })).await;
+    assert!(server.whole_state().await == before, "something was changed");
+    boss.caller.done(UPDATE_USER, renamed(OTHER)).await;
+    let nobody = json!({ "id": UserId(uuid::Uuid::max()).to_string(), "password": OTHER });
+    assert_eq!(boss.caller.mistake(UPDATE_USER, nobody).await["code"], "NOT_FOUND");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn setting_up_refuses_weak_passwords_and_keeps_the_token() {
     let server = Server::start().await;
@@ -163,7 +220,8 @@ async fn setting_up_refuses_weak_passwords_and_keeps_the_token() {
         crate::harness::Answer::of(server.guest().post("/setup").json(&body))
     };
     let long = of_bytes(1025);
-    for (new, problem) in WEAK.into_iter().chain([(&*long, "Use at most 1024 bytes.")]) {
+    let own = [("ada@example.com", "This password is easy to guess"), (&*long, "Use at most 1024 bytes.")];
+    for (new, problem) in WEAK.into_iter().chain(own) {
         let answer = set_up(new).await;
         assert_eq!(code(&answer), (400, "BAD_USER_INPUT".to_owned()));
         assert!(answer.json()["detail"].as_str().unwrap().starts_with(problem), "{}", answer.text);

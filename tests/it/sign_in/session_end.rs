@@ -6,13 +6,13 @@ use entity::activity::{ActivityKind, Outcome};
 use reqwest::header::SET_COOKIE;
 use serde_json::json;
 
-use super::{Browser, MILLISECOND, MINUTE, OTHER};
+use super::{Browser, MILLISECOND, MINUTE, OTHER, PASSWORD};
 use crate::harness::changes::{DEACTIVATE_USER, REACTIVATE_USER, UPDATE_USER};
-use crate::harness::{Grants, Server};
+use crate::harness::{Answer, Grants, Server};
 
 const ADA: &str = "ada@example.com";
 const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
-const EVERYWHERE: &str = "mutation { change: signOutEverywhere { ended userErrors { code } } }";
+const EVERYWHERE: &str = "mutation { change: signOutEverywhere { ended userErrors { code field } } }";
 
 async fn everywhere(browser: &Browser) -> i64 {
     let payload = browser.graphql(EVERYWHERE).await.data()["change"].take();
@@ -107,8 +107,6 @@ async fn signing_out_everywhere_ends_all_of_ones_own_and_nobody_elses() {
     let server = Server::start().await;
     let ada = server.member(ADA, &["member"]).await;
     server.member("eve@example.com", &["admin"]).await;
-    let key = server.generous_key(&ada, "own", Grants::Inherit).await;
-    let caller = server.sign_in(&key).await;
     let all = [server.browser(ADA).await, server.browser(ADA).await, server.browser(ADA).await];
     let eve = server.browser("eve@example.com").await;
     assert_eq!(everywhere(&all[1]).await, 3);
@@ -116,21 +114,36 @@ async fn signing_out_everywhere_ends_all_of_ones_own_and_nobody_elses() {
         assert!(!browser.is_in().await);
     }
     assert!(eve.is_in().await);
-    // Keys are no sign-ins; but they can end them.
-    let last = server.browser(ADA).await;
-    assert_eq!(caller.graphql(EVERYWHERE).await.data()["change"]["ended"], 1);
-    assert!(!last.is_in().await && eve.is_in().await);
-    assert_eq!(caller.graphql(EVERYWHERE).await.data()["change"]["ended"], 0);
     let rows = server.sign_in_log().await;
     let rows: Vec<_> = rows.iter().filter(|row| row.kind == ActivityKind::SignedOut).collect();
-    assert!(rows.iter().all(|row| row.target_id == Some(ada.id.0) && row.owner_id == Some(ada.id)));
-    assert_eq!(rows[0].actor_id, Some(ada.id.0));
-    assert_eq!(rows[1].actor_id.map(entity::KeyId), Some(key.id.parse().unwrap()));
-    // Service accounts have none.
+    assert_eq!(rows.len(), 1);
+    assert_eq!([rows[0].actor_id, rows[0].target_id, rows[0].owner_id.map(|id| id.0)], [Some(ada.id.0); 3]);
+    server.stop().await;
+}
+
+/// Whoever finds a key of somebody cannot put them out with it. The password itself can, where it is accepted.
+#[tokio::test]
+async fn a_key_does_not_end_the_sign_ins_of_its_owner() {
+    let server = Server::start().await;
+    let ada = server.member(ADA, &["admin"]).await;
+    let own = server.generous_key(&ada, "own", Grants::Inherit).await;
     let bot = server.service_account("bot").await;
-    let bots = server.generous_key(&bot, "bots", Grants::Scopes(&["keys:read"])).await;
-    let answer = server.sign_in(&bots).await.graphql(EVERYWHERE).await;
-    assert_eq!(answer.data()["change"], json!({ "ended": 0, "userErrors": [] }));
+    let bots = server.generous_key(&bot, "bots", Grants::Roles(&["admin"])).await;
+    let browser = server.browser(ADA).await;
+    let before = server.whole_state().await;
+    for key in [&own, &bots] {
+        let payload = server.sign_in(key).await.graphql(EVERYWHERE).await.data()["change"].take();
+        assert_eq!(payload, json!({ "ended": 0, "userErrors": [{ "code": "INVALID", "field": null }] }));
+    }
+    assert!(server.whole_state().await == before, "something was changed");
+    assert!(browser.is_in().await);
+
+    let allow = "mutation { updateSettings(input: { passwordApiAccess: true }) { userErrors { code } } }";
+    browser.graphql(allow).await.data();
+    let request = server.guest().post("/graphql").basic_auth(ADA, Some(PASSWORD));
+    let answer = Answer::of(request.json(&json!({ "query": EVERYWHERE }))).await;
+    assert_eq!(answer.data()["change"], json!({ "ended": 1, "userErrors": [] }));
+    assert!(!browser.is_in().await);
     server.stop().await;
 }
 
@@ -142,7 +155,7 @@ async fn a_user_who_is_stopped_is_signed_out_for_good() {
     let browser = server.browser(ADA).await;
     boss.caller.done(DEACTIVATE_USER, json!({ "id": ada.public_id })).await;
     assert!(!browser.is_in().await);
-    assert_eq!(server.enter(ADA, super::PASSWORD).await.status.as_u16(), 401);
+    assert_eq!(server.enter(ADA, PASSWORD).await.status.as_u16(), 401);
     boss.caller.done(REACTIVATE_USER, json!({ "id": ada.public_id })).await;
     assert!(!browser.is_in().await, "the sign-in came back");
     assert!(server.browser(ADA).await.is_in().await);
@@ -163,11 +176,11 @@ async fn a_password_that_an_administrator_sets_signs_its_owner_out() {
     let input = json!({ "id": ada.public_id, "password": OTHER });
     assert_eq!(boss.change(UPDATE_USER, input).await["userErrors"], json!([]));
     assert!(!browser.is_in().await && eve.is_in().await && boss.is_in().await);
-    assert_eq!(server.enter(ADA, super::PASSWORD).await.status.as_u16(), 401);
+    assert_eq!(server.enter(ADA, PASSWORD).await.status.as_u16(), 401);
     assert!(server.browser_of(&server.enter(ADA, OTHER).await).is_in().await);
     let row = server.sign_in_log().await.into_iter().find(|row| row.kind == ActivityKind::PasswordChanged);
     assert_eq!(row.unwrap().target_id, Some(ada.id.0));
     let all = format!("{:?}", server.log().await);
-    super::assert_unsaid(&all, &[OTHER, super::PASSWORD, "argon2"]);
+    super::assert_unsaid(&all, &[OTHER, PASSWORD, "argon2"]);
     server.stop().await;
 }

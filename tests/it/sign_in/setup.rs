@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use entity::activity::ActivityKind;
 use latchkey::actions::setup::renew_token;
-use latchkey::actions::users::{Password, create_administrator};
+use latchkey::actions::users::{WantedPassword, create_administrator};
 use reqwest::header::RETRY_AFTER;
 use sea_orm::{EntityTrait as _, QueryOrder as _};
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ async fn without_a_token_nothing_is_set_up() {
 async fn the_token_is_worth_nothing_once_the_command_has_made_an_administrator() {
     let server = Server::start().await;
     let token = token(&server).await;
-    let password = Password::parse(OTHER.to_owned().into()).unwrap();
+    let password = WantedPassword::new(OTHER.to_owned().into());
     create_administrator(&server.operator(), ADA, None, password).await.unwrap();
     assert_no_token(&set_up(&server, &administrator(&token, "eve@example.com")).await);
     assert_eq!(users(&server).await, [ADA]);

@@ -91,6 +91,39 @@ async fn sixty_attempts_a_minute_from_one_network_in_all() {
     server.stop().await;
 }
 
+/// An office behind one address: a machine with an outdated secret, people who sign in, a script that still sends a
+/// password where none is accepted. None of them stops another.
+#[tokio::test]
+async fn wrong_client_secrets_and_passwords_of_one_network_do_not_share() {
+    let server = Server::start().await;
+    server.member(ADA, &["member"]).await;
+    let exchange = async || {
+        let grant = json!({ "grant_type": "client_credentials" });
+        let request = server.guest().post("/oauth/token").json(&grant);
+        let status =
+            Answer::of(request.basic_auth("0123456789ABCDEF0123456789ABCDEF", Some(WRONG))).await.status;
+        status.as_u16()
+    };
+    let unwanted = async || {
+        let request = server.guest().post("/graphql").json(&json!({ "query": "{ viewer { scopes } }" }));
+        Answer::of(request.basic_auth(ADA, Some(PASSWORD))).await.status.as_u16()
+    };
+    let entered = async |n: u32| server.enter(&format!("u{n}@example.com"), WRONG).await.status.as_u16();
+
+    for n in 0..60 {
+        assert_eq!((exchange().await, unwanted().await), (401, 401), "{n}");
+    }
+    assert_eq!((exchange().await, unwanted().await), (429, 401));
+    server.browser_of(&server.enter(ADA, PASSWORD).await);
+    server.advance(MINUTE);
+    for n in 0..60 {
+        assert_eq!(entered(n).await, 401, "{n}");
+    }
+    assert_too_many(&server.enter(ADA, PASSWORD).await);
+    assert_eq!(exchange().await, 401);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn an_address_that_nobody_vouches_for_is_not_believed() {
     let server = Server::start().await;

@@ -60,19 +60,28 @@ async fn without_credentials_the_challenge_says_where_to_begin_and_names_no_erro
 
 /// Proves: R-01
 #[tokio::test]
-async fn with_wrong_credentials_the_challenge_says_so() {
+async fn with_a_wrong_token_the_challenge_says_so_and_with_anything_else_names_no_error() {
     let (server, ada) = started().await;
     let token = ada.caller.token.as_deref().unwrap();
-    let expected = "Bearer error=\"invalid_token\", error_description=\"The access token is not valid\", \
-                    resource_metadata=\"https://keys.example.com/.well-known/oauth-protected-resource\"";
+    let metadata = "resource_metadata=\"https://keys.example.com/.well-known/oauth-protected-resource\"";
+    let invalid = "error=\"invalid_token\", error_description=\"The access token is not valid\"";
+    let (none, other) = (format!("Bearer {metadata}"), format!("Bearer {invalid}, {metadata}"));
     let basic = super::wire::basic(&ada.key.client_id, &ada.key.secret);
-    for wrong in
-        ["Bearer abc", "Bearer", "Bearer ", "", &basic, token, &format!("Token {token}"), &ada.key.secret]
-    {
+    let unknown = format!("Token {token}");
+    for (wrong, expected) in [
+        ("Bearer abc", &other),
+        ("Bearer", &none),
+        ("Bearer ", &none),
+        ("", &none),
+        (&*basic, &none),
+        (token, &none),
+        (&*unknown, &none),
+        (&*ada.key.secret, &none),
+    ] {
         let request =
             server.guest().post("/graphql").header("authorization", wrong).json(&json!({ "query": VIEWER }));
         let answer = Answer::of(request).await;
-        assert_eq!((answer.status.as_u16(), answer.challenge()), (401, expected), "{wrong}");
+        assert_eq!((answer.status.as_u16(), answer.challenge()), (401, &**expected), "{wrong}");
     }
     for right in [format!("Bearer {token}"), format!("bearer {token}"), format!("BEARER   {token}")] {
         let request =

@@ -13,4 +13,5 @@ mod overtaken;
 mod refusals;
 mod scope;
 mod stock_client;
+mod whoami;
 mod wire;

@@ -27,7 +27,7 @@ use schema::Model;
 use tally::{Failure, Tally};
 use world::World;
 
-use crate::harness::Place;
+use crate::harness::{Place, setting};
 
 const SEED: u64 = 20_261_121;
 /// Requests that one server gets before a fresh one takes its place: changes use up the keys.
@@ -101,9 +101,4 @@ async fn send(model: &Model, world: &World, request: &Request, tally: &mut Tally
         Ok(seen) => tally.count(request, seen),
         Err(complaint) => tally.fail(Failure { complaint, request: request.shown(world), got }),
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "how much to try is told by the environment of the tests")]
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().unwrap())
 }

@@ -1,0 +1,148 @@
+//! The server on one store, in this process and without a socket: what clients would send is given to its router.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, ensure};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use latchkey::access::Caller;
+use latchkey::access::builtin::{ADMIN_ROLE, OPERATOR_ACCOUNT};
+use latchkey::actions::keys::{self, Created, NewKey};
+use latchkey::actions::tokens::{ExchangeRequest, exchange};
+use latchkey::actions::{accounts, roles};
+use latchkey::app::{App, Writer};
+use latchkey::clock::SystemClock;
+use latchkey::config::Config;
+use latchkey::context::{Context, Origin};
+use latchkey::crypto::secret::ClientSecret;
+use latchkey::entropy::SystemEntropy;
+use latchkey::graphql::Schema;
+use latchkey::http::{AppState, router};
+use latchkey::values::{Name, Quota};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use zeroize::Zeroizing;
+
+use crate::cases::{CASES, Case};
+use crate::generator::Store;
+
+const ISSUER: &str = "http://127.0.0.1";
+/// Longer than any run.
+const TOKEN_LIFETIME_SECONDS: i32 = 3_600;
+const NO_LIMIT: Quota = Quota { requests: 1_000_000_000, per_seconds: 1 };
+const ANSWER_LIMIT: usize = 1024 * 1024;
+
+pub(crate) struct Subject {
+    router: Router,
+    token: String,
+    writer: Writer,
+    /// The request of each case.
+    queries: HashMap<&'static str, String>,
+}
+
+impl Subject {
+    pub(crate) async fn start(store: &Store) -> anyhow::Result<Self> {
+        let config = Config::from_toml(&store.settings)?;
+        let (app, writer) =
+            App::open(&config, ISSUER.to_owned(), SystemClock::shared(), SystemEntropy::shared()).await?;
+        let token = sign_in(&app).await?;
+        let router = router(AppState { app, schema: Schema::build() });
+        let mut subject = Self { router, token, writer, queries: HashMap::new() };
+        for case in CASES {
+            let query = subject.query(store, case).await?;
+            subject.queries.insert(case.name, query);
+        }
+        Ok(subject)
+    }
+
+    /// The text of a case's request, with the keys of this store in the place of words.
+    async fn query(&self, store: &Store, case: &Case) -> anyhow::Result<String> {
+        let middle = format!("apiKeys(filter: {{ ids: [\"{}\"] }})", store.middle);
+        let data = self.ask(&format!("{{ {middle} {{ nodes {{ clientId secrets {{ hint }} owner {{ ... on User {{ id }} }} }} }} }}")).await?;
+        let key = data.pointer("/apiKeys/nodes/0").context("a key in the middle")?;
+        let text = |place: &str| key.pointer(place).and_then(Value::as_str).context("a key with everything");
+        let order = case.order.map(|order| format!(", orderBy: {order}")).unwrap_or_default();
+        let cursor = format!(
+            "{{ apiKeys(filter: {{ ids: [\"{}\"] }}{order}) {{ pageInfo {{ endCursor }} }} }}",
+            store.middle
+        );
+        let data = self.ask(&cursor).await?;
+        let cursor = data.pointer("/apiKeys/pageInfo/endCursor").context("a cursor")?.to_string();
+        let arguments = case
+            .arguments
+            .replace("CURSOR", &cursor)
+            .replace("CLIENT", &text("/clientId")?[..12])
+            .replace("HINT", text("/secrets/0/hint")?)
+            .replace("OWNER", text("/owner/id")?);
+        let of_each =
+            if case.is_count { "totalCount" } else { "nodes { id name clientId readOnly createdAt }" };
+        Ok(format!("{{ apiKeys({arguments}{order}) {{ {of_each} }} }}"))
+    }
+
+    /// How long a request takes, until its answer is there as a whole.
+    pub(crate) async fn time(&self, case: &Case) -> anyhow::Result<Duration> {
+        let query = self.queries.get(case.name).context("a case with a request")?;
+        let before = now();
+        let data = self.ask(query).await?;
+        let time = before.elapsed();
+        let found = data.pointer("/apiKeys/nodes").and_then(Value::as_array).map_or(0, Vec::len);
+        ensure!(found >= case.rows, "{}: {found} rows", case.name);
+        Ok(time)
+    }
+
+    async fn ask(&self, query: &str) -> anyhow::Result<Value> {
+        let mut request = Request::post("/graphql")
+            .header(AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Body::from(json!({ "query": query }).to_string()))?;
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))));
+        let answer = self.router.clone().oneshot(request).await?;
+        let mut answer: Value = serde_json::from_slice(&to_bytes(answer.into_body(), ANSWER_LIMIT).await?)?;
+        ensure!(answer.get("errors").is_none(), "{query}: {answer}");
+        Ok(answer["data"].take())
+    }
+
+    pub(crate) async fn stop(self) {
+        drop(self.router);
+        self.writer.finish().await;
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// The token of a new key that may do everything. The keys of earlier runs stay in the store, where they are lost in the crowd.
+async fn sign_in(app: &Arc<App>) -> anyhow::Result<String> {
+    let cx = Context::new(Arc::clone(app), Caller::Operator, Origin::default(), app.clock.now());
+    let role = roles::find_by_name(&cx, ADMIN_ROLE).await?.context("a built-in role")?.id;
+    let new = NewKey {
+        name: Name::parse("name", &format!("caller {}", cx.now)).map_err(latchkey::error::Error::from)?,
+        description: None,
+        owner: accounts::find_by_name(&cx, OPERATOR_ACCOUNT).await?,
+        roles: Some(vec![role]),
+        scopes: None,
+        read_only: false,
+        networks: None,
+        expires_at: None,
+        token_lifetime_seconds: Some(TOKEN_LIFETIME_SECONDS),
+        token_limit: Some(NO_LIMIT),
+        call_limit: Some(NO_LIMIT),
+        issue_secret: true,
+    };
+    let Created { key, secret } = keys::create(&cx, new, None).await?;
+    let request = ExchangeRequest {
+        client_id: key.client_id.clone(),
+        client_secret: Zeroizing::new(secret.map(ClientSecret::reveal).context("a key without a secret")?),
+        scope: None,
+        resources: Vec::new(),
+    };
+    let issued = exchange(app, &Origin::default(), &request).await;
+    Ok(issued.map_err(|error| anyhow!("the caller's exchange: {error:?}"))?.access_token)
+}
