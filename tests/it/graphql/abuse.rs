@@ -28,7 +28,7 @@ async fn each_is_refused_before_anything_runs() {
     let mut table = String::new();
     for abuse in abuses() {
         let name = abuse.name;
-        let reads = server.app.db.reads();
+        let reads = server.reads_before(&ada.caller).await;
         let answer = ada.caller.send(request(&ada.caller, abuse)).await;
         let body = answer.json();
         assert_eq!(body.get("data"), None, "{name}");

@@ -77,6 +77,13 @@ impl Answer {
 }
 
 impl Server {
+    /// How many reads there were before a request of this caller, when all that the gate knows of them is in memory.
+    pub async fn reads_before(&self, caller: &Caller) -> u64 {
+        self.app.registry.hear().await.unwrap();
+        caller.graphql("{ __typename }").await;
+        self.app.db.reads()
+    }
+
     /// A request to `/oauth/token` with these form parameters and Basic credentials.
     pub async fn exchange(&self, key: &Key, parameters: &[(&str, &str)]) -> Answer {
         let mut form = vec![("grant_type", "client_credentials")];

@@ -181,7 +181,7 @@ async fn rows_are_counted_only_when_the_count_is_asked_for() {
     let owner = &ada.public_id;
     let statements = async |fields: &str| {
         let query = format!("{{ apiKeys(first: 7, filter: {{ ownerIds: [\"{owner}\"] }}) {{ {fields} }} }}");
-        let before = server.app.db.reads();
+        let before = server.reads_before(&auditor.caller).await;
         let data = auditor.caller.graphql(&query).await.data();
         (data["apiKeys"].clone(), server.app.db.reads() - before)
     };

@@ -96,7 +96,7 @@ async fn the_statements_do_not_grow_with_the_keys() {
         for at in counts.len()..wanted {
             server.key(&boss.account, &format!("{wanted} {at}"), Grants::Inherit).await;
         }
-        let before = server.app.db.reads();
+        let before = server.reads_before(&boss.caller).await;
         let listed =
             boss.caller.graphql("{ apiKeys(first: 100) { nodes { viewerCan { update } } } }").await.data();
         counts.push(server.app.db.reads() - before);
