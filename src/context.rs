@@ -165,9 +165,9 @@ impl Context {
         }
         activity::append(&**tx, &self.app.activity_ids, events).await?;
         let changed = Changed::of(events);
-        changes::note(&**tx, &changed).await?;
+        let seq = changes::note(&**tx, &changed).await?;
         let registry = Arc::clone(&self.app.registry);
-        tx.after_commit(move || registry.forget(&changed));
+        tx.after_commit(move || registry.changed_here(seq, &changed));
         Ok(())
     }
 }

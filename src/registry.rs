@@ -7,7 +7,7 @@
 //!
 //! [`store::changes`]: crate::store::changes
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -76,6 +76,8 @@ struct Known {
     turn: u64,
     /// The number of the last change that was heard of, and when (on the clock that never goes back).
     heard: Option<(i64, Duration)>,
+    /// The numbers of changes that were made here, which are no news when they are heard of.
+    own: BTreeSet<i64>,
 }
 
 impl Registry {
@@ -86,6 +88,7 @@ impl Registry {
             policy: None,
             turn: 0,
             heard: None,
+            own: BTreeSet::new(),
         };
         let lanes = std::array::from_fn(|_| tokio::sync::Mutex::default());
         Self { db, clock, known: Mutex::new(known), lanes }
@@ -145,6 +148,13 @@ impl Registry {
         self.lock().forget(changed);
     }
 
+    /// Forgets what a change concerns that was made here, under this number.
+    pub fn changed_here(&self, seq: Option<i64>, changed: &Changed) {
+        let mut known = self.lock();
+        known.forget(changed);
+        known.own.extend(seq);
+    }
+
     /// Learns of the changes that other processes made, and that there were none.
     pub async fn hear(&self) -> Result<()> {
         let heard = self.lock().heard.map(|(seq, _)| seq);
@@ -152,10 +162,17 @@ impl Registry {
         let db = self.db.background();
         let (changed, seq) = match heard {
             Some(seq) => changes::since(db, seq).await?,
-            None => (vec![Changed::Everything], changes::position(db).await?.last_change),
+            None => {
+                let seq = changes::position(db).await?.last_change;
+                (vec![(0, Changed::Everything)], seq)
+            }
         };
         let mut known = self.lock();
-        changed.iter().for_each(|changed| known.forget(changed));
+        let of_others = changed.iter().filter(|(number, _)| !known.own.contains(number));
+        for (_, changed) in of_others.collect::<Vec<_>>() {
+            known.forget(changed);
+        }
+        known.own = known.own.split_off(&(seq + 1));
         known.heard = Some((seq, asked));
         Ok(())
     }

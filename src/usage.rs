@@ -15,7 +15,11 @@ const MAX_OPERATION: usize = 100;
 
 /// The uses that are not written yet: the last one of each key and secret.
 #[derive(Debug, Default)]
-pub struct Usage(Mutex<Pending>);
+pub struct Usage {
+    pending: Mutex<Pending>,
+    /// Held while some are being written.
+    writing: tokio::sync::Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Pending {
@@ -37,8 +41,9 @@ impl Usage {
         self.lock().secrets.insert(secret, at);
     }
 
-    /// Writes what has gathered; keeps it for the next time if that fails.
+    /// Writes what has gathered, or waits until it is written; keeps it for the next time if that fails.
     pub async fn write(&self, db: &Database) -> Result<()> {
+        let _turn = self.writing.lock().await;
         let pending = std::mem::take(&mut *self.lock());
         if pending.keys.is_empty() && pending.secrets.is_empty() {
             return Ok(());
@@ -57,7 +62,7 @@ impl Usage {
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -51,10 +51,11 @@ impl Changed {
     }
 }
 
-/// Notes a change as the last step of the transaction that makes it. From here to its commit no token is written.
-pub async fn note(db: &impl ConnectionTrait, changed: &Changed) -> Result<()> {
+/// Notes a change as the last step of the transaction that makes it, and says which number it has. From here to its
+/// commit no token is written.
+pub async fn note(db: &impl ConnectionTrait, changed: &Changed) -> Result<Option<i64>> {
     let (key_ids, raise) = match changed {
-        Changed::Nothing => return Ok(()),
+        Changed::Nothing => return Ok(None),
         Changed::Keys(keys) => (Some(KeyId::pack(keys)), 0),
         Changed::Everything => (None, 1),
     };
@@ -69,7 +70,7 @@ pub async fn note(db: &impl ConnectionTrait, changed: &Changed) -> Result<()> {
     let seq = position(db).await?.last_change;
     rows::add(db, change::Model { seq, key_ids }).await?;
     rows::remove::<change::Entity>().filter(Column::Seq.lt(seq - KEPT)).exec(db).await?;
-    Ok(())
+    Ok(Some(seq))
 }
 
 /// Waits for changes that are being committed, and keeps others waiting until this transaction has ended.
@@ -86,8 +87,9 @@ pub async fn position(db: &impl ConnectionTrait) -> Result<policy::Model> {
     position.ok_or_else(|| Error::internal("the row of the policy is missing"))
 }
 
-/// What changed after the change of this number, and the number of the last one.
-pub async fn since(db: &impl ConnectionTrait, seen: i64) -> Result<(Vec<Changed>, i64)> {
+/// What changed after the change of this number, each with its number; and the last number. If some are not kept any
+/// more, it may have been everything, under the number that was seen.
+pub async fn since(db: &impl ConnectionTrait, seen: i64) -> Result<(Vec<(i64, Changed)>, i64)> {
     let found = rows::shared::<change::Entity>()
         .filter(Column::Seq.gt(seen))
         .order_by_asc(Column::Seq)
@@ -96,11 +98,11 @@ pub async fn since(db: &impl ConnectionTrait, seen: i64) -> Result<(Vec<Changed>
         .await?;
     let last = found.last().map_or(seen, |change| change.seq);
     if found.first().is_some_and(|first| first.seq != seen + 1) {
-        return Ok((vec![Changed::Everything], last));
+        return Ok((vec![(seen, Changed::Everything)], last));
     }
     let changed = found.into_iter().map(|change| match change.key_ids {
-        Some(keys) => Changed::Keys(KeyId::unpack(&keys)),
-        None => Changed::Everything,
+        Some(keys) => (change.seq, Changed::Keys(KeyId::unpack(&keys))),
+        None => (change.seq, Changed::Everything),
     });
     Ok((changed.collect(), last))
 }

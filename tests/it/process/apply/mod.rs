@@ -231,7 +231,7 @@ async fn a_dry_run_tells_the_same_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_role_that_loses_scopes_takes_them_from_tokens_at_once() {
+async fn a_role_that_loses_scopes_takes_them_from_tokens_as_soon_as_the_server_hears_of_it() {
     let server = Server::start().await;
     apply(server.place(), BILLING).succeed().await;
     let build = server.service_account("build").await;
@@ -241,6 +241,7 @@ async fn a_role_that_loses_scopes_takes_them_from_tokens_at_once() {
         async || caller.graphql("{ viewer { scopes } }").await.data()["viewer"]["scopes"].to_string();
     assert!(scopes().await.contains("invoices:write"));
     apply(server.place(), "[[roles]]\nname = 'clerk'\nscopes = ['invoices:read']").succeed().await;
+    server.app.registry.hear().await.unwrap();
     let left = scopes().await;
     assert!(left.contains("invoices:read") && !left.contains("invoices:write"), "{left}");
     server.stop().await;
