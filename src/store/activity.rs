@@ -1,5 +1,7 @@
 //! The activity log: appended to by one statement a batch, read within a [`Reach`].
 
+use std::collections::HashSet;
+
 use entity::activity::{self, ActivityFamily, ActivityKind, Column, Outcome};
 use entity::{AccountId, ActivityId, GlobalId, KeyId, Timestamp};
 use sea_orm::sea_query::{Condition, Order, Query};
@@ -111,18 +113,26 @@ pub async fn record(db: &impl ConnectionTrait, ids: &Sequence, event: Event) -> 
     append(db, ids, &[event]).await.map(|_| ())
 }
 
-/// Writes events in one statement, in their order. Says for each whether it was written: one whose
-/// basis has changed is not.
+/// Writes events in one statement, in their order. Says for each whether it was written: one whose basis has changed is
+/// not. Which ones were is asked only if it was not all of them, because each row of an answer costs.
 pub async fn append(db: &impl ConnectionTrait, ids: &Sequence, events: &[Event]) -> Result<Vec<bool>> {
     let rows: Vec<Row<'_>> = events.iter().map(|event| Row::new(event, ids.next(event.at))).collect();
     let json = serde_json::to_string(&rows).map_err(Error::internal)?;
     let backend = db.get_database_backend();
     let sql = if backend == DbBackend::Sqlite { APPEND_SQLITE } else { APPEND_POSTGRES };
-    let written = db.query_all_raw(Statement::from_sql_and_values(backend, sql, [json.into()])).await?;
-    let written = written.iter().map(|row| row.try_get_by_index::<Uuid>(0)).collect::<Result<Vec<_>, _>>()?;
-    let mut written: Vec<_> = written;
-    written.sort_unstable();
-    Ok(rows.iter().map(|row| written.binary_search(&row.id).is_ok()).collect())
+    let appended = db.execute_raw(Statement::from_sql_and_values(backend, sql, [json.into()])).await?;
+    if appended.rows_affected() == rows.len() as u64 {
+        return Ok(vec![true; rows.len()]);
+    }
+    let ids = Query::select()
+        .column(Column::Id)
+        .from(activity::Entity)
+        .and_where(Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .take();
+    let written = db.query_all(&ids).await?;
+    let written = written.iter().map(|row| row.try_get_by_index::<Uuid>(0));
+    let written = written.collect::<Result<HashSet<_>, _>>()?;
+    Ok(rows.iter().map(|row| written.contains(&row.id)).collect())
 }
 
 /// Removes the oldest events from before this instant, at most so many, and says how many there were. Ids ascend with
@@ -205,8 +215,7 @@ LEFT JOIN accounts o ON o.id = k.owner_id
 LEFT JOIN policy p ON p.epoch = j.value ->> 'epoch'
 WHERE j.value ->> 'version' IS NULL
    OR (k.state = 'ENABLED' AND o.active AND p.id IS NOT NULL
-       AND k.version = j.value ->> 'version' AND o.generation = j.value ->> 'generation')
-RETURNING id";
+       AND k.version = j.value ->> 'version' AND o.generation = j.value ->> 'generation')";
 
 const APPEND_POSTGRES: &str = "
 INSERT INTO activity (id, at, kind, outcome, actor_kind, actor_id, key_id, owner_id, target_kind, target_id,
@@ -222,5 +231,4 @@ LEFT JOIN accounts o ON o.id = k.owner_id
 LEFT JOIN policy p ON p.epoch = j.epoch
 WHERE j.version IS NULL
    OR (k.state = 'ENABLED' AND o.active AND p.id IS NOT NULL
-       AND k.version = j.version AND o.generation = j.generation)
-RETURNING id";
+       AND k.version = j.version AND o.generation = j.generation)";
