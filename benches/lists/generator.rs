@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
 use anyhow::Context as _;
-use entity::KeyId;
+use entity::{GlobalId, KeyId, UserId};
 use latchkey::app::App;
 use latchkey::clock::SystemClock;
 use latchkey::config::Config;
@@ -21,35 +21,108 @@ const SCHEMA: &str = include_str!("../../migration/src/m20261121_000001_first_ta
 pub(crate) struct Store {
     /// The settings that lead here.
     pub(crate) settings: String,
-    /// A key in the middle of every order.
-    pub(crate) middle: KeyId,
+    /// The same, for rows that do not come through the server.
+    address: String,
+    keys: u32,
 }
 
 impl Store {
-    /// A store of this many keys: in a file, or in a database on this server. A file is kept for later runs.
+    /// A store of this many keys, fresh: in a copy of a file that is kept for later runs, or in a new database on this server.
     pub(crate) async fn prepare(keys: u32, server: Option<&str>) -> anyhow::Result<Self> {
         let name = format!("latchkey_lists_{:08x}_{keys}", version());
-        let directory = Path::new(DIRECTORY).join(&name);
-        std::fs::create_dir_all(&directory)?;
-        let data = directory.to_str().context("a target directory in UTF-8")?;
-        let mut settings = format!("data_dir = '{data}'\n");
-        let (address, made) = match server {
+        match server {
             Some(server) => {
-                let mut url: reqwest::Url = server.parse()?;
-                url.set_path(&name);
-                settings.push_str(&format!("database_url = '{url}'\nmaster_key = '{MASTER_KEY}'\n"));
                 create_database(server, &name).await?;
-                (url.to_string(), false)
+                let store = Self::in_database(&name, keys, server)?;
+                store.fill().await?;
+                Ok(store)
             }
-            None => (format!("sqlite://{data}/latchkey.db"), directory.join("made").exists()),
-        };
-        if !made {
-            fill(&settings, &address, keys).await?;
-            std::fs::write(directory.join("made"), "")?;
+            None => {
+                let made = Path::new(DIRECTORY).join(&name).join("made");
+                if !made.exists() {
+                    Self::in_file(&name, keys)?.fill().await?;
+                    std::fs::write(made, "")?;
+                }
+                let copy = format!("{name}_copy");
+                copy_files(&name, &copy)?;
+                Self::in_file(&copy, keys)
+            }
         }
-        let middle = rows::middle(keys).context("a store with a middle")?;
-        Ok(Self { settings, middle: KeyId(middle) })
     }
+
+    fn in_file(name: &str, keys: u32) -> anyhow::Result<Self> {
+        let data = directory(name)?;
+        Ok(Self {
+            settings: format!("data_dir = '{data}'\n"),
+            address: format!("sqlite://{data}/latchkey.db"),
+            keys,
+        })
+    }
+
+    fn in_database(name: &str, keys: u32, server: &str) -> anyhow::Result<Self> {
+        let mut url: reqwest::Url = server.parse()?;
+        url.set_path(name);
+        let data = directory(name)?;
+        let settings = format!("data_dir = '{data}'\ndatabase_url = '{url}'\nmaster_key = '{MASTER_KEY}'\n");
+        Ok(Self { settings, address: url.to_string(), keys })
+    }
+
+    /// The schema and the built-in objects come from the server itself.
+    async fn fill(&self) -> anyhow::Result<()> {
+        let config = Config::from_toml(&self.settings)?;
+        let (clock, entropy) = (SystemClock::shared(), SystemEntropy::shared());
+        let (app, writer) = App::open(&config, "http://127.0.0.1".to_owned(), clock, entropy).await?;
+        drop(app);
+        writer.finish().await;
+        self.run(|backend| rows::statements(backend, self.keys)).await
+    }
+
+    /// Adds keys that can all be changed, while no server is open here. Their owner has no others.
+    pub(crate) async fn add_changeable(&self, more: u32) -> anyhow::Result<GlobalId> {
+        self.run(|backend| rows::of_one_more(backend, self.keys, more)).await?;
+        Ok(UserId(rows::one_more(self.keys)).into())
+    }
+
+    /// A key in the middle of every order.
+    pub(crate) fn middle(&self) -> anyhow::Result<KeyId> {
+        Ok(KeyId(rows::middle(self.keys).context("a store with a middle")?))
+    }
+
+    async fn run(&self, statements: impl FnOnce(DbBackend) -> Vec<String>) -> anyhow::Result<()> {
+        let db = Database::connect(&self.address).await?;
+        let backend = db.get_database_backend();
+        let tx = db.begin().await?;
+        for statement in statements(backend) {
+            tx.execute_unprepared(&statement).await.with_context(|| statement.clone())?;
+        }
+        tx.commit().await?;
+        // What PostgreSQL does by itself after a while; SQLite does nothing of the kind.
+        let sqlite = backend == DbBackend::Sqlite;
+        db.execute_unprepared(if sqlite { "PRAGMA wal_checkpoint (TRUNCATE)" } else { "VACUUM ANALYZE" })
+            .await?;
+        Ok(db.close().await?)
+    }
+}
+
+fn directory(name: &str) -> anyhow::Result<String> {
+    let directory = Path::new(DIRECTORY).join(name);
+    std::fs::create_dir_all(&directory)?;
+    Ok(directory.to_str().context("a target directory in UTF-8")?.to_owned())
+}
+
+/// What is measured changes a copy, so that the file does not grow from run to run.
+fn copy_files(from: &str, to: &str) -> anyhow::Result<()> {
+    let copy = directory(to)?;
+    std::fs::remove_dir_all(&copy)?;
+    std::fs::create_dir(&copy)?;
+    for file in std::fs::read_dir(directory(from)?)? {
+        let (file, to) = (file?.path(), Path::new(&copy));
+        let to = to.join(file.file_name().context("a file with a name")?);
+        std::fs::copy(file, &to)?;
+        // Or else the first commits that are measured would wait for this.
+        std::fs::File::open(to)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// A store of another version is another store.
@@ -63,24 +136,5 @@ async fn create_database(server: &str, name: &str) -> anyhow::Result<()> {
     let db = Database::connect(server).await?;
     db.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
     db.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
-    Ok(db.close().await?)
-}
-
-/// The schema and the built-in objects come from the server itself.
-async fn fill(settings: &str, address: &str, keys: u32) -> anyhow::Result<()> {
-    let config = Config::from_toml(settings)?;
-    let (clock, entropy) = (SystemClock::shared(), SystemEntropy::shared());
-    let (app, writer) = App::open(&config, "http://127.0.0.1".to_owned(), clock, entropy).await?;
-    drop(app);
-    writer.finish().await;
-    let db = Database::connect(address).await?;
-    let sqlite = db.get_database_backend() == DbBackend::Sqlite;
-    let tx = db.begin().await?;
-    for statement in rows::statements(db.get_database_backend(), keys) {
-        tx.execute_unprepared(&statement).await.with_context(|| statement.clone())?;
-    }
-    tx.commit().await?;
-    // What PostgreSQL does by itself after a while; SQLite does nothing of the kind.
-    db.execute_unprepared(if sqlite { "PRAGMA wal_checkpoint (TRUNCATE)" } else { "VACUUM ANALYZE" }).await?;
     Ok(db.close().await?)
 }

@@ -1,56 +1,53 @@
-//! Measures lists and searches of API keys in a store of a thousand keys and in one of a million: what a page costs must
-//! not grow with the store. `cargo bench --bench lists` measures, and fails if a page or a search takes more than twice as
-//! long in the large store; without `--bench` (as `cargo test --all-targets` starts it) it only tries each step once.
+//! Measures lists, searches and changes of many API keys in a store of a thousand keys and in one of a million: what they
+//! cost must not grow with the store. `cargo bench --bench lists` measures, and fails if a page or a search takes more than
+//! twice as long in the large store, or ten thousand new secrets more than three seconds; without `--bench` (as `cargo
+//! test --all-targets` starts it) it only tries each step once.
 //!
 //! With `TEST_POSTGRES_URL` the same is measured on PostgreSQL, in databases that are dropped and made anew. Files are kept
-//! beside the build: to make a million keys takes minutes.
+//! beside the build, and measured in copies: to make a million keys takes minutes.
 
 mod cases;
+mod changes;
+mod figures;
 mod generator;
 mod rows;
 mod subject;
 
-use std::io::{Write, stdout};
+use std::io::stdout;
 use std::time::Duration;
 
 use anyhow::ensure;
 
 use crate::cases::{CASES, Case};
+use crate::changes::{CHANGES, Keys};
+use crate::figures::{Bound, Figures, print};
 use crate::generator::Store;
 use crate::subject::Subject;
-
-/// What the time of a page or a search may be multiplied by, from the small store to the large one.
-const MOST_GROWTH: f64 = 2.0;
 
 struct Plan {
     /// The keys of the small store and of the large one.
     sizes: [u32; 2],
     rounds: u32,
+    /// The keys that a change is for, beside those of the store: more than one portion.
+    changed: u32,
     trial: bool,
 }
 
-const MEASURE: Plan = Plan { sizes: [1_000, 1_000_000], rounds: 101, trial: false };
-const TRIAL: Plan = Plan { sizes: [1_000, 2_000], rounds: 1, trial: true };
+const MEASURE: Plan = Plan { sizes: [1_000, 1_000_000], rounds: 101, changed: 10_000, trial: false };
+const TRIAL: Plan = Plan { sizes: [1_000, 2_000], rounds: 1, changed: 1_100, trial: true };
 /// Counts look at every key: few rounds will do.
 const ROUNDS_OF_COUNTS: u32 = 3;
-
-/// The median times of one case in the small store and in the large one.
-struct Figures {
-    case: &'static Case,
-    times: [Duration; 2],
-}
+const ROUNDS_OF_CHANGES: u32 = 5;
 
 fn main() -> anyhow::Result<()> {
     let measures = std::env::args_os().any(|argument| argument == "--bench");
     let plan = if measures { MEASURE } else { TRIAL };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let mut too_steep = 0;
+    let mut beyond = 0;
     for server in [Some(None), postgres_url().map(Some)].into_iter().flatten() {
-        let figures = runtime.block_on(measure(&plan, server.as_deref()))?;
-        print(&mut stdout().lock(), &plan, server.is_some(), &figures)?;
-        too_steep += figures.iter().filter(|figures| figures.is_too_steep()).count();
+        beyond += runtime.block_on(measure(&plan, server.as_deref()))?;
     }
-    ensure!(plan.is_meaningless() || too_steep == 0, "{too_steep} pages or searches grow too much");
+    ensure!(plan.is_meaningless() || beyond == 0, "{beyond} figures are beyond their bounds");
     Ok(())
 }
 
@@ -59,27 +56,37 @@ fn postgres_url() -> Option<String> {
     std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty())
 }
 
-/// Takes the two stores in turn, so that a slow moment of the machine meets both alike.
-async fn measure(plan: &Plan, server: Option<&str>) -> anyhow::Result<Vec<Figures>> {
+/// Measures one database, and says how many figures are beyond their bounds.
+async fn measure(plan: &Plan, server: Option<&str>) -> anyhow::Result<usize> {
+    let engine = if server.is_some() { "PostgreSQL" } else { "SQLite" };
+    let [small, large] = plan.sizes;
+    let stores = [Store::prepare(small, server).await?, Store::prepare(large, server).await?];
+
+    let lists = measure_lists(plan, &stores).await?;
+    let title = format!("lists on {engine}: a request, the median of {} rounds", plan.rounds);
+    let columns = plan.sizes.map(|size| format!("{size} keys"));
+    print(&mut stdout().lock(), &title, &columns, (&lists, !plan.is_meaningless()))?;
+
+    let changes = measure_changes(plan, &stores).await?;
+    let changed = plan.changed;
+    let title = format!("changes of {changed} keys on {engine}, the median of {ROUNDS_OF_CHANGES} rounds");
+    let columns = plan.sizes.map(|size| format!("{size} others"));
+    print(&mut stdout().lock(), &title, &columns, (&changes, !plan.is_meaningless()))?;
+
+    Ok(lists.iter().chain(&changes).filter(|figures| figures.is_beyond()).count())
+}
+
+async fn measure_lists(plan: &Plan, stores: &[Store; 2]) -> anyhow::Result<Vec<Figures>> {
     let mut subjects = Vec::new();
-    for size in plan.sizes {
-        subjects.push(Subject::start(&Store::prepare(size, server).await?).await?);
+    for store in stores {
+        subjects.push(Subject::start(store).await?);
     }
     let mut all = Vec::new();
     for case in CASES {
-        let mut times = [Vec::new(), Vec::new()];
-        // The first rounds warm up.
-        let warm_up = if case.is_count { 1 } else { plan.rounds.min(10) };
-        let rounds = if case.is_count { plan.rounds.min(ROUNDS_OF_COUNTS) } else { plan.rounds };
-        for round in 0..warm_up + rounds {
-            for (subject, times) in subjects.iter().zip(&mut times) {
-                let time = subject.time(case).await?;
-                if round >= warm_up {
-                    times.push(time);
-                }
-            }
-        }
-        all.push(Figures { case, times: times.map(median) });
+        let rounds = plan.rounds_of(case);
+        let times = in_turn(&subjects, rounds, async |subject| subject.time(case).await).await?;
+        let bound = if case.is_count { Bound::None } else { Bound::Growth };
+        all.push(Figures::new(case.name, bound, times));
     }
     for subject in subjects {
         subject.stop().await;
@@ -87,52 +94,54 @@ async fn measure(plan: &Plan, server: Option<&str>) -> anyhow::Result<Vec<Figure
     Ok(all)
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+async fn measure_changes(plan: &Plan, stores: &[Store; 2]) -> anyhow::Result<Vec<Figures>> {
+    let (mut subjects, count) = (Vec::new(), plan.changed);
+    for store in stores {
+        let owner = store.add_changeable(count).await?;
+        subjects.push((Subject::start(store).await?, Keys { owner, count }));
+    }
+    let (mut all, rounds) = (Vec::new(), (1, plan.rounds.min(ROUNDS_OF_CHANGES)));
+    for change in CHANGES {
+        let times =
+            in_turn(&subjects, rounds, async |(subject, keys)| change.time(subject, *keys).await).await?;
+        all.push(Figures::new(change.name, change.bound, times));
+    }
+    for (subject, _) in subjects {
+        subject.stop().await;
+    }
+    Ok(all)
+}
+
+/// Takes the two stores in turn, so that a slow moment of the machine meets both alike. The first rounds warm up.
+async fn in_turn<T>(
+    stores: &[T],
+    (warm_up, rounds): (u32, u32),
+    time: impl AsyncFn(&T) -> anyhow::Result<Duration>,
+) -> anyhow::Result<[Vec<Duration>; 2]> {
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..warm_up + rounds {
+        for (store, times) in stores.iter().zip(&mut times) {
+            let time = time(store).await?;
+            if round >= warm_up {
+                times.push(time);
+            }
+        }
+    }
+    Ok(times)
 }
 
 impl Plan {
+    /// How many rounds warm up, and how many are measured.
+    fn rounds_of(&self, case: &Case) -> (u32, u32) {
+        if case.is_count {
+            (1, self.rounds.min(ROUNDS_OF_COUNTS))
+        } else {
+            (self.rounds.min(10), self.rounds)
+        }
+    }
+
     /// True if this is no measurement: a trial, or a build without optimization.
     fn is_meaningless(&self) -> bool {
         self.trial || cfg!(debug_assertions)
     }
-}
-
-impl Figures {
-    fn growth(&self) -> f64 {
-        let [small, large] = self.times.map(|time| time.as_secs_f64());
-        if small > 0.0 { large / small } else { 0.0 }
-    }
-
-    fn is_too_steep(&self) -> bool {
-        !self.case.is_count && self.growth() > MOST_GROWTH
-    }
-}
-
-fn print(out: &mut impl Write, plan: &Plan, postgres: bool, all: &[Figures]) -> anyhow::Result<()> {
-    let engine = if postgres { "PostgreSQL" } else { "SQLite" };
-    writeln!(out, "lists on {engine}: microseconds of a request, the median of {} rounds", plan.rounds)?;
-    if plan.is_meaningless() {
-        writeln!(out, "A trial or a build without optimization: these figures mean nothing.")?;
-    }
-    let [small, large] = plan.sizes.map(|size| format!("{size} keys"));
-    writeln!(out, "\n{:<34}  {small:>12}  {large:>12}  {:>6}", "request", "growth")?;
-    for figures in all {
-        let [small, large] = figures.times.map(|time| time.as_micros());
-        let verdict = match (figures.case.is_count, figures.is_too_steep()) {
-            _ if plan.is_meaningless() => "",
-            (true, _) => "",
-            (false, true) => "TOO STEEP",
-            (false, false) => "ok",
-        };
-        let line = format!(
-            "{:<34}  {small:>12}  {large:>12}  {:>6.2}  {verdict}",
-            figures.case.name,
-            figures.growth()
-        );
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    writeln!(out)?;
-    Ok(out.flush()?)
 }

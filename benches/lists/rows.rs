@@ -1,5 +1,7 @@
 //! The rows of a store, as statements that both databases understand but for three functions.
 
+use std::ops::Range;
+
 use sea_orm::DbBackend;
 use uuid::Uuid;
 
@@ -46,8 +48,13 @@ pub(crate) fn middle(keys: u32) -> Option<Uuid> {
             && !n.is_multiple_of(3)
             && owner_number(*n, keys) % 50 != 7
     };
-    let n = u64::from((keys / 2..keys).find(ordinary)?);
-    Uuid::parse_str(&format!("{:012x}70008{KEY:03x}{n:012x}", START + STEP * n)).ok()
+    Some(id(KEY, u64::from((keys / 2..keys).find(ordinary)?)))
+}
+
+/// The same as [`Dialect::id`], outside the database.
+fn id(kind: u8, number: u64) -> Uuid {
+    let instant = START + STEP * number;
+    Uuid::from_u128(u128::from(instant) << 80 | 0x70008 << 60 | u128::from(kind) << 48 | u128::from(number))
 }
 
 fn owner_number(n: u32, keys: u32) -> u64 {
@@ -56,71 +63,134 @@ fn owner_number(n: u32, keys: u32) -> u64 {
 
 /// One statement for each table.
 pub(crate) fn statements(backend: DbBackend, keys: u32) -> Vec<String> {
-    let (dialect, owners) = (Dialect(backend), keys / KEYS_OF_AN_OWNER);
-    let [user, key, secret] = [USER, KEY, SECRET].map(|kind| dialect.id(kind, "n"));
-    let owner = dialect.id(USER, &format!("(n * 7919 % {owners})"));
-    let client_id = [31, 37, 41, 43].map(|seed| dialect.hex(&scrambled(seed))).join(" || ");
-    let email = user_name(owners, "n || '@example.com'");
-    let display_name = user_name(owners, "' ' || n");
-    let key_name = key_name(keys);
-    let made = format!("({START} + {STEP} * n)");
-    vec![
-        insert("accounts", owners, &format!("{user}, 'USER', n % 50 <> 7, 0, 1, 0, NULL, {START}, {START}")),
-        insert("users", owners, &format!("{user}, {email}, NULL, {display_name}, NULL, NULL")),
-        insert("user_roles", owners, &format!("{user}, (SELECT id FROM roles WHERE name = 'member')")),
-        insert(
-            "api_keys",
-            keys,
-            &format!(
-                "{key}, {client_id}, {owner}, {key_name}, NULL,
-                CASE n % 20 WHEN 3 THEN 'DELETED' WHEN 5 THEN 'DISABLED' ELSE 'ENABLED' END,
-                n % 5 = 0, n % 2 = 1, NULL, CASE WHEN n % 3 <> 0 THEN {made} + 100000000000 + {} * 100 END,
-                NULL, NULL, NULL, NULL, NULL, 0, 1, 1, {owner}, {made}, {made},
-                CASE n % 20 WHEN 3 THEN {made} END, CASE WHEN n % 4 <> 0 THEN {made} + {} END, NULL, NULL, NULL",
-                scrambled(47),
-                scrambled(53)
+    let owners = keys / KEYS_OF_AN_OWNER;
+    let many = Rows {
+        dialect: Dialect(backend),
+        owners: 0..owners,
+        keys: 0..keys,
+        owner_of_key: format!("(n * 7919 % {owners})"),
+        state: "CASE n % 20 WHEN 3 THEN 'DELETED' WHEN 5 THEN 'DISABLED' ELSE 'ENABLED' END",
+        deleted: "n % 20 = 3",
+    };
+    many.statements((owners, keys))
+}
+
+/// The same for `more` enabled keys of one more owner, in a store of so many keys.
+pub(crate) fn of_one_more(backend: DbBackend, keys: u32, more: u32) -> Vec<String> {
+    let owners = keys / KEYS_OF_AN_OWNER;
+    let one = Rows {
+        dialect: Dialect(backend),
+        owners: owners..owners + 1,
+        keys: keys..keys + more,
+        owner_of_key: owners.to_string(),
+        state: "'ENABLED'",
+        deleted: "FALSE",
+    };
+    one.statements((owners, keys))
+}
+
+/// The user who comes after the owners of so many keys.
+pub(crate) fn one_more(keys: u32) -> Uuid {
+    id(USER, u64::from(keys / KEYS_OF_AN_OWNER))
+}
+
+/// Users and their keys, by numbers, and as SQL what differs between keys.
+struct Rows {
+    dialect: Dialect,
+    owners: Range<u32>,
+    keys: Range<u32>,
+    owner_of_key: String,
+    state: &'static str,
+    deleted: &'static str,
+}
+
+impl Rows {
+    /// How many owners and keys the store has tells how often an animal is in their names.
+    fn statements(&self, (owners, keys): (u32, u32)) -> Vec<String> {
+        let [user, key] = [USER, KEY].map(|kind| self.dialect.id(kind, "n"));
+        let email = user_name(owners, "n || '@example.com'");
+        let display_name = user_name(owners, "' ' || n");
+        let key_name = key_name(keys);
+        vec![
+            insert(
+                "accounts",
+                &self.owners,
+                &format!("{user}, 'USER', n % 50 <> 7, 0, 1, 0, NULL, {START}, {START}"),
             ),
-        ),
-        insert_where(
-            "key_scopes",
-            (keys, "n % 2 = 0"),
-            &format!("{key}, (SELECT id FROM scopes WHERE name = CASE n % 4 WHEN 0 THEN 'keys:read' ELSE 'keys:use' END)"),
-        ),
-        insert_where(
-            "key_roles",
-            (keys, "n % 10 = 0"),
-            &format!("{key}, (SELECT id FROM roles WHERE name = 'member')"),
-        ),
+            insert("users", &self.owners, &format!("{user}, {email}, NULL, {display_name}, NULL, NULL")),
+            insert(
+                "user_roles",
+                &self.owners,
+                &format!("{user}, (SELECT id FROM roles WHERE name = 'member')"),
+            ),
+            self.api_keys(&key_name),
+            insert_where(
+                "key_scopes",
+                (&self.keys, "n % 2 = 0"),
+                &format!(
+                    "{key}, (SELECT id FROM scopes WHERE name = CASE n % 4 WHEN 0 THEN 'keys:read' ELSE 'keys:use' END)"
+                ),
+            ),
+            insert_where(
+                "key_roles",
+                (&self.keys, "n % 10 = 0"),
+                &format!("{key}, (SELECT id FROM roles WHERE name = 'member')"),
+            ),
+            self.key_secrets(),
+            terms(&self.owners, &format!("{USER}, {user}, {email}")),
+            terms(&self.owners, &format!("{USER}, {user}, {display_name}")),
+            terms(&self.keys, &format!("{KEY}, {key}, {key_name}")),
+        ]
+    }
+
+    fn api_keys(&self, name: &str) -> String {
+        let Self { dialect, state, deleted, .. } = self;
+        let (key, owner) = (dialect.id(KEY, "n"), dialect.id(USER, &self.owner_of_key));
+        let client_id = [31, 37, 41, 43].map(|seed| dialect.hex(&scrambled(seed))).join(" || ");
+        let made = made();
+        let values = format!(
+            "{key}, {client_id}, {owner}, {name}, NULL, {state}, n % 5 = 0, n % 2 = 1, NULL,
+            CASE WHEN n % 3 <> 0 THEN {made} + 100000000000 + {} * 100 END,
+            NULL, NULL, NULL, NULL, NULL, 0, 1, 1, {owner}, {made}, {made},
+            CASE WHEN {deleted} THEN {made} END, CASE WHEN n % 4 <> 0 THEN {made} + {} END, NULL, NULL, NULL",
+            scrambled(47),
+            scrambled(53)
+        );
+        insert("api_keys", &self.keys, &values)
+    }
+
+    fn key_secrets(&self) -> String {
+        let [key, secret] = [KEY, SECRET].map(|kind| self.dialect.id(kind, "n"));
         insert(
             "key_secrets",
-            keys,
-            &format!("{secret}, {key}, '$none$', {}, {made}, NULL, NULL", hint()),
-        ),
-        terms(owners, &format!("{USER}, {user}, {email}")),
-        terms(owners, &format!("{USER}, {user}, {display_name}")),
-        terms(keys, &format!("{KEY}, {key}, {key_name}")),
-    ]
+            &self.keys,
+            &format!("{secret}, {key}, '$none$', {}, {}, NULL, NULL", hint(), made()),
+        )
+    }
 }
 
-fn insert(table: &str, rows: u32, values: &str) -> String {
-    insert_where(table, (rows, "TRUE"), values)
+fn made() -> String {
+    format!("({START} + {STEP} * n)")
 }
 
-fn insert_where(table: &str, (rows, condition): (u32, &str), values: &str) -> String {
-    format!("INSERT INTO {table} {} SELECT {values} FROM series WHERE {condition}", series(rows))
+fn insert(table: &str, numbers: &Range<u32>, values: &str) -> String {
+    insert_where(table, (numbers, "TRUE"), values)
 }
 
-fn terms(rows: u32, values: &str) -> String {
+fn insert_where(table: &str, (numbers, condition): (&Range<u32>, &str), values: &str) -> String {
+    format!("INSERT INTO {table} {} SELECT {values} FROM series WHERE {condition}", series(numbers))
+}
+
+fn terms(numbers: &Range<u32>, values: &str) -> String {
     format!(
         "INSERT INTO search_terms (object_kind, object_id, text) {} SELECT {values} FROM series",
-        series(rows)
+        series(numbers)
     )
 }
 
-/// The numbers from 0.
-fn series(rows: u32) -> String {
+fn series(Range { start, end }: &Range<u32>) -> String {
     format!(
-        "WITH RECURSIVE series (n) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM series WHERE n + 1 < {rows})"
+        "WITH RECURSIVE series (n) AS (SELECT CAST({start} AS BIGINT) UNION ALL SELECT n + 1 FROM series WHERE n + 1 < {end})"
     )
 }
 

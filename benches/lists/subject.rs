@@ -62,15 +62,14 @@ impl Subject {
 
     /// The text of a case's request, with the keys of this store in the place of words.
     async fn query(&self, store: &Store, case: &Case) -> anyhow::Result<String> {
-        let middle = format!("apiKeys(filter: {{ ids: [\"{}\"] }})", store.middle);
-        let data = self.ask(&format!("{{ {middle} {{ nodes {{ clientId secrets {{ hint }} owner {{ ... on User {{ id }} }} }} }} }}")).await?;
+        let middle = store.middle()?;
+        let of_middle = format!("apiKeys(filter: {{ ids: [\"{middle}\"] }})");
+        let data = self.ask(&format!("{{ {of_middle} {{ nodes {{ clientId secrets {{ hint }} owner {{ ... on User {{ id }} }} }} }} }}")).await?;
         let key = data.pointer("/apiKeys/nodes/0").context("a key in the middle")?;
         let text = |place: &str| key.pointer(place).and_then(Value::as_str).context("a key with everything");
         let order = case.order.map(|order| format!(", orderBy: {order}")).unwrap_or_default();
-        let cursor = format!(
-            "{{ apiKeys(filter: {{ ids: [\"{}\"] }}{order}) {{ pageInfo {{ endCursor }} }} }}",
-            store.middle
-        );
+        let cursor =
+            format!("{{ apiKeys(filter: {{ ids: [\"{middle}\"] }}{order}) {{ pageInfo {{ endCursor }} }} }}");
         let data = self.ask(&cursor).await?;
         let cursor = data.pointer("/apiKeys/pageInfo/endCursor").context("a cursor")?.to_string();
         let arguments = case
@@ -95,7 +94,8 @@ impl Subject {
         Ok(time)
     }
 
-    async fn ask(&self, query: &str) -> anyhow::Result<Value> {
+    /// The data of the answer, which has no errors.
+    pub(crate) async fn ask(&self, query: &str) -> anyhow::Result<Value> {
         let mut request = Request::post("/graphql")
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .header(CONTENT_TYPE, "application/json")
@@ -114,7 +114,7 @@ impl Subject {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 

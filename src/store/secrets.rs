@@ -3,34 +3,46 @@
 use std::collections::{HashMap, HashSet};
 
 use entity::key_secret::{self, Column};
-use entity::{KeyId, Timestamp};
-use sea_orm::sea_query::{Condition, Expr, ExprTrait as _};
+use entity::{KeyId, Timestamp, api_key};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{ColumnTrait as _, ConnectionTrait, QueryFilter as _};
 
 use super::keys::Key;
 use super::rows;
 use crate::error::Result;
 
-/// Makes each secret the current one of its key. Those before end at once, or with grace at their key's given time.
+/// Makes each secret the current one of its key. Those before end at once, or with grace at the given time: then the last
+/// one works until then, unless its key ends earlier.
 pub async fn replace(
     db: &impl ConnectionTrait,
     secrets: Vec<key_secret::Model>,
-    previous_ends: &HashMap<KeyId, Timestamp>,
+    grace_until: Option<Timestamp>,
 ) -> Result<()> {
-    let (graced, at_once): (Vec<KeyId>, Vec<KeyId>) =
-        secrets.iter().map(|secret| secret.key_id).partition(|key| previous_ends.contains_key(key));
-    let over = Condition::any()
-        .add(Column::KeyId.is_in(at_once))
-        .add(Column::KeyId.is_in(graced).and(Column::ValidUntil.is_not_null()));
+    let of_these = Column::KeyId.is_in(secrets.iter().map(|secret| secret.key_id));
+    let over = Condition::all()
+        .add(of_these.clone())
+        .add_option(grace_until.map(|_| Column::ValidUntil.is_not_null()));
     rows::remove::<key_secret::Entity>().filter(over).exec(db).await?;
-    for (end, keys) in by_end(previous_ends) {
+    if let Some(end) = grace_until {
         rows::change_shared::<key_secret::Entity>()
-            .filter(Column::KeyId.is_in(keys))
-            .col_expr(Column::ValidUntil, Expr::val(end))
+            .filter(of_these)
+            .col_expr(Column::ValidUntil, Expr::SubQuery(None, Box::new(end_or_that_of_key(end).into())))
             .exec(db)
             .await?;
     }
     rows::add_all(db, secrets).await
+}
+
+/// The earlier one of this end and the end of the key that a secret is of.
+fn end_or_that_of_key(end: Timestamp) -> SelectStatement {
+    let of_key = || Expr::col((api_key::Entity, api_key::Column::ExpiresAt));
+    Query::select()
+        .expr(Expr::case(of_key().lt(end), of_key()).finally(end))
+        .from(api_key::Entity)
+        .and_where(
+            Expr::col((api_key::Entity, api_key::Column::Id)).equals((key_secret::Entity, Column::KeyId)),
+        )
+        .take()
 }
 
 /// No previous secret of a key outlives this moment.
@@ -56,15 +68,6 @@ pub async fn end_previous(
     rows::remove::<key_secret::Entity>().filter(previous).exec(db).await?;
     let worked = ended.into_iter().filter(|secret| secret.valid_until.is_some_and(|end| end > now));
     Ok(worked.map(|secret| secret.key_id).collect())
-}
-
-/// Ends are few: that of the grace period, and those of keys that end before it.
-fn by_end(ends: &HashMap<KeyId, Timestamp>) -> HashMap<Timestamp, Vec<KeyId>> {
-    let mut groups: HashMap<Timestamp, Vec<KeyId>> = HashMap::new();
-    for (key, end) in ends {
-        groups.entry(*end).or_default().push(*key);
-    }
-    groups
 }
 
 /// The secrets of each key that can still be used, the current one first.

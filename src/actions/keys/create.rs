@@ -180,7 +180,7 @@ pub(super) async fn check_name(cx: &Context, tx: &Tx, owner: AccountId, name: &s
 
 async fn first_secret(cx: &Context, tx: &Tx, key: &Key) -> Result<ClientSecret> {
     let (secret, row) = new_secret(cx, key)?;
-    secrets::replace(&**tx, vec![row], &std::collections::HashMap::new()).await?;
+    secrets::replace(&**tx, vec![row], None).await?;
     Ok(secret)
 }
 

@@ -55,14 +55,14 @@ pub async fn regenerate_secrets(cx: &Context, selection: &Selection, how: Rotati
         Beginning::First(claim) => claim,
         Beginning::Again(done) => return again(cx, &tx, &reach, done).await,
     };
-    let grace = grace(&tx, how.grace_period_seconds).await?;
+    let grace_until = grace_until(cx, &tx, how.grace_period_seconds).await?;
     let portion = portion(cx, &tx, &reach, (selection, ActivityKind::SecretRegenerated)).await?;
     let (keys, too_strong) = within_own_strength(cx, &tx, portion.keys).await?;
-    let ends = ends_of_grace(cx, &tx, &keys, grace).await?;
+    let ends = ends_of_grace(cx, &tx, &keys, grace_until).await?;
     let (issued, rows) = new_secrets(cx, keys, &ends)?;
-    secrets::replace(&*tx, rows, &ends).await?;
+    secrets::replace(&*tx, rows, grace_until).await?;
     let ids: Vec<KeyId> = issued.iter().map(|issued| issued.key.id).collect();
-    let tokens = if grace == 0 { Tokens::End } else { Tokens::LiveOn };
+    let tokens = if grace_until.is_none() { Tokens::End } else { Tokens::LiveOn };
     keys::secrets_changed(&*tx, &reach, &ids, (tokens, cx.now)).await?;
     let events: Vec<Event> = issued.iter().map(|issued| rotated(cx, issued, how.reason)).collect();
     cx.record(&tx, &events).await?;
@@ -114,16 +114,17 @@ async fn within_own_strength(cx: &Context, tx: &Tx, keys: Vec<Key>) -> Result<(V
     Ok((within, refused.into_iter().map(|(key, error)| error.about(key)).collect()))
 }
 
-/// The grace period that was asked for, else that of the settings.
-async fn grace(tx: &Tx, asked: Option<i32>) -> Result<i32> {
-    match asked {
-        None => Ok(settings::load(&**tx).await?.default_grace_period_seconds),
-        Some(seconds) if (0..=MAX_GRACE_SECONDS).contains(&seconds) => Ok(seconds),
+/// The end of the grace period that was asked for, else of that of the settings; none if old secrets stop at once.
+async fn grace_until(cx: &Context, tx: &Tx, asked: Option<i32>) -> Result<Option<Timestamp>> {
+    let seconds = match asked {
+        None => settings::load(&**tx).await?.default_grace_period_seconds,
+        Some(seconds) if (0..=MAX_GRACE_SECONDS).contains(&seconds) => seconds,
         Some(_) => {
             let message = format!("A grace period is from 0 to {MAX_GRACE_SECONDS} seconds (30 days).");
-            Err(UserError::invalid("gracePeriodSeconds", message).into())
+            return Err(UserError::invalid("gracePeriodSeconds", message).into());
         }
-    }
+    };
+    Ok((seconds > 0).then(|| cx.now.plus_seconds(seconds.into())))
 }
 
 /// Until when the old secret of each key that has one works too. It never outlives its key.
@@ -131,12 +132,9 @@ async fn ends_of_grace(
     cx: &Context,
     tx: &Tx,
     keys: &[Key],
-    seconds: i32,
+    grace_until: Option<Timestamp>,
 ) -> Result<HashMap<KeyId, Timestamp>> {
-    if seconds == 0 {
-        return Ok(HashMap::new());
-    }
-    let end = cx.now.plus_seconds(seconds.into());
+    let Some(end) = grace_until else { return Ok(HashMap::new()) };
     let old = secrets::of_keys(&**tx, &keys.iter().collect::<Vec<_>>(), cx.now).await?;
     let with_one = keys.iter().filter(|key| old.contains_key(&key.id));
     Ok(with_one.map(|key| (key.id, key.expires_at.map_or(end, |of_key| of_key.min(end)))).collect())

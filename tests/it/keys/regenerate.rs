@@ -1,7 +1,9 @@
 //! `regenerateSecrets`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use latchkey::actions::keys::NewKey;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -124,6 +126,41 @@ async fn the_old_secret_never_outlives_its_key() {
     assert!(works(&server, &key).await);
     server.advance(Duration::from_millis(1));
     assert!(!works(&server, &key).await && works(&server, &new).await);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn each_of_many_old_secrets_ends_with_the_grace_period_or_with_its_key_before() {
+    let server = Server::start().await;
+    let ada = server.person("ada@example.com", &["member"]).await;
+    let [before, grace, after] =
+        ["2026-11-21T09:30:00.000Z", "2026-11-21T10:00:00.000Z", "2026-11-21T11:00:00.000Z"];
+    let mut keys = Vec::new();
+    for (name, end) in [("before", Some(before)), ("after", Some(after)), ("never", None), ("without", None)]
+    {
+        let change = |new: &mut NewKey| {
+            new.expires_at = end.map(|end| end.parse().unwrap());
+            new.issue_secret = name != "without";
+        };
+        keys.push(server.key_with(&ada.account, name, Grants::Inherit, change).await);
+    }
+    let mut input = selection(keys.iter().map(|key| &*key.id));
+    input["gracePeriodSeconds"] = json!(3600);
+    let payload = ada.caller.change(REGENERATE, input).await;
+
+    let issued = payload["issued"].as_array().unwrap().iter();
+    let ends: BTreeMap<_, _> = issued
+        .map(|issued| (issued["apiKey"]["name"].as_str().unwrap(), issued["previousValidUntil"].as_str()))
+        .collect();
+    let expected =
+        [("after", Some(grace)), ("before", Some(before)), ("never", Some(grace)), ("without", None)];
+    assert_eq!(ends, BTreeMap::from(expected));
+    // What is stored is what was said.
+    let rows = server.secret_rows().await;
+    let mut stored: Vec<String> = rows.iter().filter_map(|row| Some(row.valid_until?.to_string())).collect();
+    stored.sort_unstable();
+    assert_eq!(stored, [before, grace, grace]);
+    assert_eq!(rows.iter().filter(|row| row.valid_until.is_none()).count(), 4 + 1);
     server.stop().await;
 }
 

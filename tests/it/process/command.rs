@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::harness::{Caller, Key, Place};
 
 /// Longer than anything here takes; what does not end by then never will.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A command that has not been started. It sees the settings of its place and `PATH`; nothing else leaks in.
 pub struct Command {
