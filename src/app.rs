@@ -17,6 +17,7 @@ use crate::entropy::{Entropy, Sequence};
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::passwords::Passwords;
+use crate::refusals::Refusals;
 use crate::store::Database;
 use crate::usage::Usage;
 
@@ -37,6 +38,7 @@ pub struct App {
     pub journal: Journal,
     pub limits: Limits,
     pub usage: Arc<Usage>,
+    pub refusals: Arc<Refusals>,
     pub keys: ServerKeys,
     pub passwords: Passwords,
 }
@@ -46,6 +48,8 @@ pub struct App {
 pub struct Writer {
     db: Arc<Database>,
     usage: Arc<Usage>,
+    refusals: Arc<Refusals>,
+    activity_ids: Arc<Sequence>,
     journal: JoinHandle<()>,
 }
 
@@ -75,6 +79,7 @@ impl App {
         let activity_ids = Arc::new(Sequence::new(Arc::clone(&entropy)));
         let (journal, task) = Journal::start(Arc::clone(&db), Arc::clone(&activity_ids));
         let usage = Arc::new(Usage::default());
+        let refusals = Arc::new(Refusals::default());
         let app = Self {
             issuer,
             trusted_proxies: config.trusted_proxies.clone(),
@@ -83,14 +88,15 @@ impl App {
             db: Arc::clone(&db),
             limits: Limits::new(Arc::clone(&clock)),
             usage: Arc::clone(&usage),
+            refusals: Arc::clone(&refusals),
             clock,
             entropy,
-            activity_ids,
+            activity_ids: Arc::clone(&activity_ids),
             journal,
             keys,
             passwords,
         };
-        Ok((Arc::new(app), Writer { db, usage, journal: task }))
+        Ok((Arc::new(app), Writer { db, usage, refusals, activity_ids, journal: task }))
     }
 }
 
@@ -108,6 +114,9 @@ impl Writer {
         }
         if let Err(error) = self.usage.write(&self.db).await {
             tracing::warn!(%error, "the last uses of keys could not be written");
+        }
+        if let Err(error) = self.refusals.finish(&self.db, &self.activity_ids).await {
+            tracing::warn!(%error, "refused exchanges of the last minute were counted and could not be written");
         }
         self.db.close().await;
     }

@@ -57,6 +57,7 @@ impl Origin {
             request_id: self.request_id.clone(),
             token_id: None,
             detail: None,
+            count: 1,
             only_at_generation: None,
         }
     }

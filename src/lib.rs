@@ -22,6 +22,7 @@ pub mod journal;
 pub mod limits;
 pub mod passwords;
 mod recent;
+pub mod refusals;
 pub mod retention;
 pub mod serve;
 pub mod store;

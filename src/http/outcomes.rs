@@ -72,8 +72,8 @@ pub fn shown(outcome: Outcome) -> Shown {
 /// The reference of all outcomes and codes.
 pub fn reference() -> String {
     let mut page = String::from(
-        "# Outcomes and errors\n\nGenerated. The activity log knows how every exchange ended (but for those refused \
-         because their network had presented too many wrong credentials); the client is told what it may know. An unknown client and a wrong secret look the same from outside.\n\n\
+        "# Outcomes and errors\n\nGenerated. The activity log knows how every exchange ended; of many refusals \
+         from one network in a minute it has the first five and the number of the others. The client is told what it may know. An unknown client and a wrong secret look the same from outside.\n\n\
          | outcome in the log | `error` of the token endpoint | status | `extensions.code` in GraphQL | when |\n\
          | --- | --- | --- | --- | --- |\n",
     );

@@ -26,6 +26,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("documents", &["crypto", "recent"]),
     ("journal", &["entropy", "error", "store"]),
     ("retention", &["error", "store"]),
+    ("refusals", &["entropy", "error", "limits", "store"]),
     ("usage", &["error", "store"]),
     ("passwords", &["crypto", "entropy", "error"]),
     (
@@ -41,6 +42,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "journal",
             "limits",
             "passwords",
+            "refusals",
             "store",
             "usage",
         ],
@@ -61,6 +63,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "journal",
             "limits",
             "passwords",
+            "refusals",
             "store",
             "values",
         ],
