@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod activity;
 pub mod credentials;
 mod database;
+mod failures;
 pub mod groups;
 pub mod idempotency;
 mod key_filter;
