@@ -30,6 +30,7 @@ pub fn start(app: &Arc<App>) -> JoinHandle<()> {
 
 /// The chores of one turn, the turns being counted from 1. Says whether there are old events left for the next one.
 pub async fn take_turn(app: &App, turn: u32, has_old_events: bool) -> bool {
+    app.measure_space().await;
     if let Err(error) = app.usage.write(&app.db).await {
         tracing::warn!(%error, "the last uses of keys could not be written; they are kept");
     }

@@ -25,6 +25,7 @@ mod recent;
 pub mod refusals;
 pub mod retention;
 pub mod serve;
+pub mod space;
 pub mod store;
 pub mod usage;
 pub mod values;

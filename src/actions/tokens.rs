@@ -96,6 +96,7 @@ pub async fn exchange(
     request: &ExchangeRequest,
 ) -> Result<IssuedToken, ExchangeError> {
     let exchange = Exchange { app, origin, now: app.clock.now() };
+    app.check_space()?;
     let mut spent = None;
     for _ in 0..ATTEMPTS {
         let (client, secret) = exchange.authenticate(request).await?;

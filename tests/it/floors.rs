@@ -17,6 +17,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("values", &["error"]),
     ("access", &["error", "values"]),
     ("recent", &[]),
+    ("space", &[]),
     // 1: queries, secrets, limits.
     ("crypto", &["entropy"]),
     ("limits", &["clock", "config", "error", "values"]),
@@ -43,6 +44,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "limits",
             "passwords",
             "refusals",
+            "space",
             "store",
             "usage",
         ],
@@ -107,6 +109,7 @@ const ADDRESSES: &[(&str, &[&str])] = &[
     ("zxcvbn", &["crypto"]),
     ("crc32fast", &["crypto"]),
     ("rand_chacha", &["entropy"]),
+    ("rustix", &["space"]),
     ("governor", &["limits"]),
     ("figment", &["config"]),
     ("toml", &["cli"]),
