@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -14,10 +14,13 @@ use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl, GraphqlDocuments};
 use crate::documents::Documents;
 use crate::entropy::{Entropy, Sequence};
+use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::passwords::Passwords;
+use crate::refusals::Refusals;
 use crate::registry::Registry;
+use crate::space::Space;
 use crate::store::Database;
 use crate::usage::Usage;
 
@@ -39,6 +42,8 @@ pub struct App {
     pub registry: Arc<Registry>,
     pub limits: Limits,
     pub usage: Arc<Usage>,
+    pub refusals: Arc<Refusals>,
+    pub space: Space,
     pub keys: ServerKeys,
     pub passwords: Passwords,
 }
@@ -48,6 +53,8 @@ pub struct App {
 pub struct Writer {
     db: Arc<Database>,
     usage: Arc<Usage>,
+    refusals: Arc<Refusals>,
+    activity_ids: Arc<Sequence>,
     journal: JoinHandle<()>,
 }
 
@@ -79,6 +86,7 @@ impl App {
         let usage = Arc::new(Usage::default());
         let registry = Arc::new(Registry::new(Arc::clone(&db), Arc::clone(&clock)));
         registry.hear().await?;
+        let refusals = Arc::new(Refusals::default());
         let app = Self {
             issuer,
             trusted_proxies: config.trusted_proxies.clone(),
@@ -88,14 +96,45 @@ impl App {
             db: Arc::clone(&db),
             limits: Limits::new(Arc::clone(&clock)),
             usage: Arc::clone(&usage),
+            refusals: Arc::clone(&refusals),
+            space: Space::new(directory_of(&config.database), config.low_disk_space_bytes),
             clock,
             entropy,
-            activity_ids,
+            activity_ids: Arc::clone(&activity_ids),
             journal,
             keys,
             passwords,
         };
-        Ok((Arc::new(app), Writer { db, usage, journal: task }))
+        app.measure_space().await;
+        Ok((Arc::new(app), Writer { db, usage, refusals, activity_ids, journal: task }))
+    }
+}
+
+impl App {
+    /// Looks how much room there is for the data. SQLite uses again what was removed, and does not give it back to the disk:
+    /// that is room too.
+    pub async fn measure_space(&self) {
+        let Some(mut room) = self.space.measure().await else { return };
+        if self.space.is_little(room) {
+            room.free += self.db.unused_bytes().await;
+        }
+        self.space.judge(room);
+    }
+
+    /// For whatever makes the data grow: an error while there is little room for them.
+    pub fn check_space(&self) -> Result<()> {
+        if self.space.is_low() { Err(Error::Unavailable) } else { Ok(()) }
+    }
+}
+
+/// Where the data are, if they are on a disk of ours.
+fn directory_of(database: &DatabaseUrl) -> Option<PathBuf> {
+    match database {
+        DatabaseUrl::Sqlite(path) => {
+            let parent = path.parent().filter(|parent| *parent != Path::new(""));
+            Some(parent.unwrap_or(Path::new(".")).to_owned())
+        }
+        DatabaseUrl::Postgres(_) => None,
     }
 }
 
@@ -113,6 +152,9 @@ impl Writer {
         }
         if let Err(error) = self.usage.write(&self.db).await {
             tracing::warn!(%error, "the last uses of keys could not be written");
+        }
+        if let Err(error) = self.refusals.finish(&self.db, &self.activity_ids).await {
+            tracing::warn!(%error, "refused exchanges of the last minute were counted and could not be written");
         }
         self.db.close().await;
     }

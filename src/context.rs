@@ -58,6 +58,7 @@ impl Origin {
             request_id: self.request_id.clone(),
             token_id: None,
             detail: None,
+            count: 1,
             only_on: None,
         }
     }
@@ -96,6 +97,7 @@ impl Context {
 
     /// Opens a transaction that changes something.
     pub async fn begin(&self) -> Result<Tx> {
+        self.app.check_space()?;
         self.app.db.begin().await
     }
 
@@ -154,6 +156,7 @@ impl Context {
 
     /// Opens a transaction that changes who may do what: one at a time, so that what it looks at stays as it is.
     pub async fn begin_directory(&self) -> Result<Tx> {
+        self.app.check_space()?;
         self.app.db.begin_directory().await
     }
 

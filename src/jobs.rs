@@ -44,8 +44,12 @@ async fn hear(app: &App) {
 
 /// The chores of one turn, the turns being counted from 1. Says whether there are old events left for the next one.
 pub async fn take_turn(app: &App, turn: u32, has_old_events: bool) -> bool {
+    app.measure_space().await;
     if let Err(error) = app.usage.write(&app.db).await {
         tracing::warn!(%error, "the last uses of keys could not be written; they are kept");
+    }
+    if let Err(error) = app.refusals.write(&app.db, &app.activity_ids, app.clock.now()).await {
+        tracing::warn!(%error, "the refused exchanges that were counted could not be written; they are kept");
     }
     if turn.is_multiple_of(TRIM_EVERY) {
         app.limits.trim();

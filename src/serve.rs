@@ -19,6 +19,13 @@ use crate::jobs;
 /// How long requests that have begun may take when the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// The process ends because a commit did not reach the disk. What was answered before is there; a new start reads what is.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the disk did not take a commit of the database (fsync): see to the disk, then start the server again"
+)]
+pub struct DiskFailed;
+
 /// A server that has its socket and its database.
 #[derive(Debug)]
 pub struct Server {
@@ -44,6 +51,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         let Self { listener, app, writer, .. } = self;
         let chores = jobs::start(&app);
+        let disk_failed = app.db.disk_failed();
         let state = AppState { app, schema: Schema::build() };
         let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
         let (stopping, stopped) = tokio::sync::oneshot::channel();
@@ -59,6 +67,8 @@ impl Server {
         };
         tokio::select! {
             result = serving => result?,
+            // Nobody is waited for: whoever is still answered is told to try again.
+            () = disk_failed => return Err(DiskFailed.into()),
             () = patience => tracing::warn!("some requests did not end in time"),
         }
         chores.abort();
@@ -81,4 +91,33 @@ pub fn told_to_stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'stati
         }
         tracing::info!("stopping: what has begun is finished");
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::entropy::SystemEntropy;
+    use crate::error::Error;
+    use crate::journal::Written;
+
+    #[tokio::test]
+    async fn when_the_disk_has_failed_nothing_is_written_and_the_server_ends_without_being_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = format!("listen = '127.0.0.1:0'\ndata_dir = '{}'", directory.path().display());
+        let config = Config::from_toml(&settings).unwrap();
+        let server = Server::bind(&config, SystemClock::shared(), SystemEntropy::shared()).await.unwrap();
+        let app = Arc::clone(&server.app);
+        let event = || {
+            let (kind, outcome) =
+                (entity::activity::ActivityKind::TokenRefused, entity::activity::Outcome::Disabled);
+            crate::context::Origin::default().event(app.clock.now(), kind, outcome)
+        };
+        assert_eq!(app.journal.record(event()).await.unwrap(), Written::Committed);
+        app.db.fail_disk();
+        assert!(matches!(app.journal.record(event()).await, Err(Error::Unavailable)));
+        assert!(matches!(app.db.begin().await, Err(Error::Unavailable)));
+        let ended = server.run(std::future::pending()).await.unwrap_err();
+        assert!(ended.is::<DiskFailed>());
+    }
 }

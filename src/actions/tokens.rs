@@ -3,7 +3,8 @@
 //! 1. What cannot be a client id and secret is refused without a look-up.
 //! 2. The client is looked up; an unknown one costs the same hashing as a wrong secret.
 //! 3. The secret is compared in constant time with the current and the previous one.
-//! 4. Only a wrong secret meets the limit of its network. The true reason goes to the log, not to the caller.
+//! 4. Only a wrong secret meets the limit of its network. The true reason goes to the log, not to the caller; of many
+//!    refusals in a minute the log has some and counts the rest.
 //! 5. From here on the client has proven who it is, and is told why it is refused.
 //! 6. The key's own limit.
 //! 7. Scopes and audience: never more than can be granted now.
@@ -26,6 +27,7 @@ use crate::crypto::secret::{ClientSecret, is_client_id};
 use crate::error::{Error, Result};
 use crate::journal::Written;
 use crate::limits::{Policy, Spent};
+use crate::refusals::Entry;
 use crate::registry::Facts;
 use crate::store::activity::Event;
 use crate::store::changes::Changed;
@@ -97,6 +99,7 @@ pub async fn exchange(
     request: &ExchangeRequest,
 ) -> Result<IssuedToken, ExchangeError> {
     let exchange = Exchange { app, origin, now: app.clock.now() };
+    app.check_space()?;
     let mut spent = None;
     for _ in 0..ATTEMPTS {
         let (facts, secret) = exchange.authenticate(request).await?;
@@ -109,7 +112,10 @@ pub async fn exchange(
             // Something was changed meanwhile: from the beginning, as it is now.
             Ok(None) => app.registry.forget(&Changed::Everything),
             Err(ExchangeError::Refused(refusal)) => {
-                return Err(exchange.refuse(Some(&facts.client), refusal).await);
+                let mut event =
+                    exchange.event(Some(&facts.client), ActivityKind::TokenRefused, refusal.outcome);
+                event.actor = Some(facts.client.key.id.into());
+                return Err(exchange.refuse(event, refusal).await);
             }
             Err(failed) => return Err(failed),
         }
@@ -157,16 +163,13 @@ impl Exchange<'_> {
 
     /// A wrong secret and an unknown client look the same from outside.
     async fn wrong(&self, client: Option<&Client>, outcome: Outcome) -> ExchangeError {
-        if !self.origin.ip.is_none_or(|ip| self.app.limits.failure(ip)) {
-            let description = "Too many wrong credentials from this network: wait a minute.";
-            return ExchangeError::Refused(Refusal {
-                outcome: Outcome::RateLimited,
-                description,
-                spent: None,
-            });
-        }
-        let description = "The client is unknown or its secret is wrong.";
-        self.refuse(client, Refusal { outcome, description, spent: None }).await
+        let (outcome, description) = if self.origin.ip.is_none_or(|ip| self.app.limits.failure(ip)) {
+            (outcome, "The client is unknown or its secret is wrong.")
+        } else {
+            (Outcome::RateLimited, "Too many wrong credentials from this network: wait a minute.")
+        };
+        let event = self.event(client, ActivityKind::TokenRefused, outcome);
+        self.refuse(event, Refusal { outcome, description, spent: None }).await
     }
 
     /// Steps 5 to 8.
@@ -241,6 +244,7 @@ impl Exchange<'_> {
             generation: client.generation(),
         };
         let mut event = self.event(Some(client), ActivityKind::TokenIssued, Outcome::Ok);
+        event.actor = Some(client.key.id.into());
         event.token_id = Some(claims.jti.clone());
         event.detail = Some(serde_json::json!({ "scope": claims.scope, "aud": claims.aud }));
         event.only_on = Some(facts.basis());
@@ -254,19 +258,22 @@ impl Exchange<'_> {
         })
     }
 
-    /// Writes the refusal into the log before it is answered.
-    async fn refuse(&self, client: Option<&Client>, refusal: Refusal) -> ExchangeError {
-        let event = self.event(client, ActivityKind::TokenRefused, refusal.outcome);
-        match self.app.journal.record(event).await {
-            Ok(_) => ExchangeError::Refused(refusal),
+    /// The log knows of the refusal before it is answered: by a row, or by a count.
+    async fn refuse(&self, event: Event, refusal: Refusal) -> ExchangeError {
+        let logged = match self.app.refusals.note(self.origin.ip, event) {
+            Entry::Awaited(event) => self.app.journal.record(event).await.map(drop),
+            Entry::Row(event) => self.app.journal.submit(event).map(drop),
+            Entry::Counted => Ok(()),
+        };
+        match logged {
+            Ok(()) => ExchangeError::Refused(refusal),
             Err(error) => ExchangeError::Failed(error),
         }
     }
 
+    /// An event that concerns this client; whether the client is its actor is for the caller to say.
     fn event(&self, client: Option<&Client>, kind: ActivityKind, outcome: Outcome) -> Event {
-        let proven = outcome != Outcome::BadSecret;
         Event {
-            actor: client.filter(|_| proven).map(|client| client.key.id.into()),
             key: client.map(|client| client.key.id),
             owner: client.map(|client| client.owner.id),
             ..self.origin.event(self.now, kind, outcome)

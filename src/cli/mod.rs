@@ -23,7 +23,7 @@ use crate::context::{Context, Origin};
 use crate::entropy::SystemEntropy;
 use crate::graphql::Schema;
 use crate::http::outcomes;
-use crate::serve::{Server, told_to_stop};
+use crate::serve::{DiskFailed, Server, told_to_stop};
 
 /// A self-hosted server for API keys and machine identity.
 #[derive(Debug, Parser)]
@@ -71,6 +71,9 @@ enum Verb {
     },
 }
 
+/// How the process ends when the disk has failed: EX_IOERR of sysexits.h.
+const DISK_FAILED: u8 = 74;
+
 /// The generated pages of the documentation.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Page {
@@ -78,7 +81,7 @@ enum Page {
     Configuration,
 }
 
-/// Runs the command; says what went wrong and ends with 1 if something did.
+/// Runs the command; says what went wrong and ends with 1 if something did, with 74 if it was the disk.
 pub async fn run(command: Command) -> ExitCode {
     let result = match command.verb {
         Some(Verb::Schema) => print(Schema::build().sdl()),
@@ -90,7 +93,7 @@ pub async fn run(command: Command) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "latchkey: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<DiskFailed>() { ExitCode::from(DISK_FAILED) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use self::parse::{database, list_or_commas, network, origin, public_url};
+use self::parse::{bytes, database, list_or_commas, network, origin, public_url};
 pub use self::reference::reference;
 
 /// Every setting with its default and what it means.
@@ -22,7 +22,7 @@ pub const DEFAULTS: &str = include_str!("../../config.default.toml");
 const FILE: &str = "latchkey.toml";
 const ENVIRONMENT: &str = "LATCHKEY_";
 
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "listen",
     "public_url",
     "data_dir",
@@ -33,6 +33,7 @@ const SETTINGS: [&str; 12] = [
     "cors_origins",
     "graphql_documents",
     "graphql_documents_files",
+    "low_disk_space_bytes",
     "log",
     "log_format",
 ];
@@ -62,6 +63,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     pub graphql_documents: GraphqlDocuments,
     pub graphql_documents_files: Vec<PathBuf>,
+    /// None is the default, which depends on the disk.
+    pub low_disk_space_bytes: Option<u64>,
     pub log: String,
     pub log_format: LogFormat,
 }
@@ -166,6 +169,8 @@ struct Raw {
     graphql_documents: GraphqlDocuments,
     #[serde(deserialize_with = "list_or_commas")]
     graphql_documents_files: Vec<String>,
+    #[serde(deserialize_with = "bytes", default)]
+    low_disk_space_bytes: Option<u64>,
     log: String,
     log_format: LogFormat,
 }
@@ -228,6 +233,7 @@ impl Config {
             cors_origins: raw.cors_origins.iter().map(|text| origin(text)).collect::<Result<_, _>>()?,
             graphql_documents: raw.graphql_documents,
             graphql_documents_files: raw.graphql_documents_files.iter().map(PathBuf::from).collect(),
+            low_disk_space_bytes: raw.low_disk_space_bytes,
             log: raw.log,
             log_format: raw.log_format,
         })
@@ -286,6 +292,8 @@ mod tests {
             "cors_origins = ['app.example.com']",
             "graphql_documents = 'some'",
             "graphql_documents = 'known'",
+            "low_disk_space_bytes = '1 GB'",
+            "low_disk_space_bytes = -1",
             "log_format = 'xml'",
             "master_key = 4711",
             "master_key = 'a'\nmaster_key_file = 'b'",

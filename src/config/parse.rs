@@ -77,3 +77,20 @@ pub(super) fn list_or_commas<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
         }
     })
 }
+
+/// A number of bytes; as text in the environment.
+pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "it is no whole number of bytes such as 268435456")]
+    enum Either {
+        Number(u64),
+        Text(String),
+    }
+    let wrong = |text: &str| {
+        serde::de::Error::custom(format!("`{text}` is no whole number of bytes such as 268435456"))
+    };
+    match Either::deserialize(deserializer)? {
+        Either::Number(number) => Ok(Some(number)),
+        Either::Text(text) => text.parse().map(Some).map_err(|_| wrong(&text)),
+    }
+}

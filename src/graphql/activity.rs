@@ -223,12 +223,13 @@ impl Activity {
         self.0.token_id.as_deref()
     }
 
-    /// How many events this row stands for.
+    /// How many events this row stands for: of refused exchanges that are many, one row has the number of those of a minute.
     async fn count(&self) -> Long {
         Long(self.0.count)
     }
 
-    /// Before and after for changes, scope and audience for tokens. Never a secret.
+    /// Before and after for changes, scope and audience for tokens, the first instant and the network of a row that stands for
+    /// many refusals (no network: for those of several). Never a secret.
     async fn detail(&self) -> Option<Json> {
         self.0.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok()).map(Json)
     }

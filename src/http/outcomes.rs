@@ -72,8 +72,8 @@ pub fn shown(outcome: Outcome) -> Shown {
 /// The reference of all outcomes and codes.
 pub fn reference() -> String {
     let mut page = String::from(
-        "# Outcomes and errors\n\nGenerated. The activity log knows how every exchange ended (but for those refused \
-         because their network had presented too many wrong credentials); the client is told what it may know. An unknown client and a wrong secret look the same from outside.\n\n\
+        "# Outcomes and errors\n\nGenerated. The activity log knows how every exchange ended; of many refusals \
+         from one network in a minute it has the first five and the number of the others. The client is told what it may know. An unknown client and a wrong secret look the same from outside.\n\n\
          | outcome in the log | `error` of the token endpoint | status | `extensions.code` in GraphQL | when |\n\
          | --- | --- | --- | --- | --- |\n",
     );
@@ -104,7 +104,7 @@ Further errors of the token endpoint, which are not logged because no client was
 | `invalid_scope` | 400 | The scope is not a list of names with single spaces between. |
 | `unsupported_grant_type` | 400 | `grant_type` is not `client_credentials`. |
 | `invalid_client` | 401 | No credentials, or an `Authorization` header that is not Basic. |
-| `temporarily_unavailable` | 503 | The database does not answer; Retry-After says when to try again. |
+| `temporarily_unavailable` | 503 | The database does not answer, or its disk has little room left; Retry-After says when to try again. |
 | `server_error` | 500 | A defect; the log has the details under the request's id. |
 
 Codes of GraphQL errors (`extensions.code`), beside those above:
@@ -127,6 +127,6 @@ Codes of problem details (RFC 9457), on every path that is neither `/graphql` no
 | `INSECURE` | 403 | Signing in over plain HTTP beyond this machine. |
 | `METHOD_NOT_ALLOWED` | 405 | The path does not answer to this method; `Allow` lists those it does. |
 | `CROSS_ORIGIN` | 403 | A request with the console's cookie that does not come from the console's own pages; on any path. |
-| `UNAVAILABLE` | 503 | The database does not answer; Retry-After says when to try again. |
+| `UNAVAILABLE` | 503 | The database does not answer, or its disk has little room left; Retry-After says when to try again. |
 | `INTERNAL` | 500 | A defect; the log has the details under the request's id. |
 ";

@@ -30,6 +30,8 @@ pub struct Event {
     pub request_id: Option<String>,
     pub token_id: Option<String>,
     pub detail: Option<serde_json::Value>,
+    /// How many events the row stands for.
+    pub count: i64,
     /// The event is refused unless the key is enabled, its owner active, and this still so.
     pub only_on: Option<Basis>,
 }
@@ -169,6 +171,7 @@ struct Row<'a> {
     request_id: Option<&'a str>,
     token_id: Option<&'a str>,
     detail: Option<String>,
+    count: i64,
     version: Option<i32>,
     generation: Option<i64>,
     epoch: Option<i64>,
@@ -194,6 +197,7 @@ impl<'a> Row<'a> {
             request_id: event.request_id.as_deref(),
             token_id: event.token_id.as_deref(),
             detail: event.detail.as_ref().map(ToString::to_string),
+            count: event.count,
             version: event.only_on.map(|basis| basis.version),
             generation: event.only_on.map(|basis| basis.owner_generation),
             epoch: event.only_on.map(|basis| basis.epoch),
@@ -207,8 +211,8 @@ INSERT INTO activity (id, at, kind, outcome, actor_kind, actor_id, key_id, owner
 SELECT unhex(j.value ->> 'id'), j.value ->> 'at', j.value ->> 'kind', j.value ->> 'outcome',
        j.value ->> 'actor_kind', unhex(j.value ->> 'actor_id'), unhex(j.value ->> 'key_id'),
        unhex(j.value ->> 'owner_id'), j.value ->> 'target_kind', unhex(j.value ->> 'target_id'),
-       j.value ->> 'ip', j.value ->> 'user_agent', j.value ->> 'request_id', j.value ->> 'token_id', 1,
-       j.value ->> 'detail'
+       j.value ->> 'ip', j.value ->> 'user_agent', j.value ->> 'request_id', j.value ->> 'token_id',
+       j.value ->> 'count', j.value ->> 'detail'
 FROM json_each(?1) j
 LEFT JOIN api_keys k ON k.id = unhex(j.value ->> 'key_id') AND j.value ->> 'version' IS NOT NULL
 LEFT JOIN accounts o ON o.id = k.owner_id
@@ -221,11 +225,11 @@ const APPEND_POSTGRES: &str = "
 INSERT INTO activity (id, at, kind, outcome, actor_kind, actor_id, key_id, owner_id, target_kind, target_id,
                       ip, user_agent, request_id, token_id, count, detail)
 SELECT j.id, j.at, j.kind, j.outcome, j.actor_kind, j.actor_id, j.key_id, j.owner_id, j.target_kind, j.target_id,
-       j.ip, j.user_agent, j.request_id, j.token_id, 1, j.detail
+       j.ip, j.user_agent, j.request_id, j.token_id, j.count, j.detail
 FROM json_to_recordset($1::json) AS j (
     id uuid, at bigint, kind smallint, outcome smallint, actor_kind smallint, actor_id uuid, key_id uuid,
     owner_id uuid, target_kind smallint, target_id uuid, ip text, user_agent text, request_id text, token_id text,
-    detail text, version integer, generation bigint, epoch bigint)
+    detail text, count bigint, version integer, generation bigint, epoch bigint)
 LEFT JOIN api_keys k ON k.id = j.key_id AND j.version IS NOT NULL
 LEFT JOIN accounts o ON o.id = k.owner_id
 LEFT JOIN policy p ON p.epoch = j.epoch

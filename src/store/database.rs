@@ -1,18 +1,20 @@
 //! Connections: many that read, one that changes, one for the journal; and whose turn it is to write.
 
+use std::future::Future;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
 
+use super::failures::Disk;
 use crate::config::DatabaseUrl;
-use crate::error::{Error, Result, UserError};
+use crate::error::{Error, Result};
 
 const READERS: u32 = 4;
 const POSTGRES_READERS: u32 = 8;
@@ -35,36 +37,41 @@ pub struct Database {
     /// instead of meeting the database's own lock, which is not fair.
     turns: Option<Arc<Mutex<()>>>,
     reads: Arc<AtomicU64>,
+    disk: Arc<Disk>,
 }
 
 impl Database {
     /// The cause of a failure is kept: it is the operator who reads it.
     pub async fn connect(url: &DatabaseUrl) -> Result<Self, DbErr> {
         let reads = Arc::new(AtomicU64::new(0));
+        let disk = Arc::new(Disk::default());
+        let open = async |options| Line::open(options, &disk).await;
         match url {
             DatabaseUrl::Sqlite(path) => {
                 // The writer comes first: it makes the file, and readers cannot.
-                let writer = Line::open(sqlite(path, 1, false)).await?;
+                let writer = open(sqlite(path, 1, false)).await?;
                 let readers = sea_orm::Database::connect(sqlite(path, READERS, true)).await?;
                 Ok(Self {
-                    journal: Line::open(sqlite(path, 1, false)).await?,
+                    journal: open(sqlite(path, 1, false)).await?,
                     uncounted: readers.clone(),
                     readers: counted(readers, &reads),
                     writer,
                     turns: Some(Arc::default()),
                     reads,
+                    disk: Arc::clone(&disk),
                 })
             }
             DatabaseUrl::Postgres(address) => {
                 // Whoever reads what it has just changed must not wait for others that wait to change something.
                 let readers = sea_orm::Database::connect(postgres(address, POSTGRES_READERS)).await?;
                 Ok(Self {
-                    journal: Line::open(postgres(address, 1)).await?,
+                    journal: open(postgres(address, 1)).await?,
                     uncounted: readers.clone(),
                     readers: counted(readers, &reads),
-                    writer: Line::open(postgres(address, POSTGRES_WRITERS)).await?,
+                    writer: open(postgres(address, POSTGRES_WRITERS)).await?,
                     turns: None,
                     reads,
+                    disk: Arc::clone(&disk),
                 })
             }
         }
@@ -116,6 +123,8 @@ impl Database {
             }
             None => None,
         };
+        // After the turn has come: whoever had it before has noted by then how the disk was.
+        self.disk.check()?;
         Ok(Tx {
             inner: Some(line.begin().await?),
             line: Arc::clone(line),
@@ -124,9 +133,26 @@ impl Database {
         })
     }
 
+    /// Waits until the disk fails to take a commit: perhaps for ever. From then on no transaction begins, and the process
+    /// has to end.
+    pub fn disk_failed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.disk.failed()
+    }
+
     /// How many statements were sent outside transactions so far.
     pub fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of SQLite's file are free for new rows: those of rows that were removed. 0 if that cannot be read.
+    pub async fn unused_bytes(&self) -> u64 {
+        const UNUSED: &str = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size";
+        if self.turns.is_none() {
+            return 0;
+        }
+        let row = self.readers.query_one_raw(Statement::from_string(DbBackend::Sqlite, UNUSED)).await;
+        let bytes = row.ok().flatten().and_then(|row| row.try_get_by_index::<i64>(0).ok());
+        bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0)
     }
 
     /// Closes all connections after what they are doing.
@@ -146,15 +172,16 @@ impl Database {
 #[derive(Debug)]
 struct Line {
     options: ConnectOptions,
+    disk: Arc<Disk>,
     connection: RwLock<DatabaseConnection>,
     broken: AtomicBool,
 }
 
 impl Line {
-    async fn open(options: ConnectOptions) -> Result<Arc<Self>, DbErr> {
+    async fn open(options: ConnectOptions, disk: &Arc<Disk>) -> Result<Arc<Self>, DbErr> {
         let connection = sea_orm::Database::connect(options.clone()).await?;
         let (connection, broken) = (RwLock::new(connection), AtomicBool::new(false));
-        Ok(Arc::new(Self { options, connection, broken }))
+        Ok(Arc::new(Self { options, disk: Arc::clone(disk), connection, broken }))
     }
 
     async fn begin(&self) -> Result<DatabaseTransaction> {
@@ -178,6 +205,7 @@ impl Line {
 
     /// Notes how a transaction ended. A pool on PostgreSQL drops a connection that failed by itself.
     fn ended(&self, result: &Result<(), DbErr>, sqlite: bool) {
+        self.disk.ended(result);
         if result.is_err() && sqlite {
             self.broken.store(true, Ordering::Release);
         }
@@ -288,44 +316,11 @@ fn postgres(address: &str, most: u32) -> ConnectOptions {
     options
 }
 
-impl From<DbErr> for Error {
-    fn from(error: DbErr) -> Self {
-        match error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable,
-            DbErr::Exec(RuntimeErr::SqlxError(ref source))
-            | DbErr::Query(RuntimeErr::SqlxError(ref source))
-                if is_unavailable(source) =>
-            {
-                Self::Unavailable
-            }
-            DbErr::Exec(RuntimeErr::SqlxError(ref source))
-            | DbErr::Query(RuntimeErr::SqlxError(ref source))
-                if is_unstorable(source) =>
-            {
-                let message = "A text contains U+0000, which cannot be stored or searched for.";
-                UserError { field: Vec::new(), ..UserError::invalid("", message) }.into()
-            }
-            error => Self::internal(error),
-        }
-    }
-}
-
-/// Whether a value is none that PostgreSQL can hold: 22021, character not in repertoire.
-fn is_unstorable(error: &sea_orm::SqlxError) -> bool {
-    matches!(error, sea_orm::SqlxError::Database(error) if error.code().as_deref() == Some("22021"))
-}
-
-/// Whether the database, rather than the statement, is what failed.
-fn is_unavailable(error: &sea_orm::SqlxError) -> bool {
-    match error {
-        sea_orm::SqlxError::Io(_) | sea_orm::SqlxError::PoolTimedOut | sea_orm::SqlxError::PoolClosed => true,
-        sea_orm::SqlxError::Database(error) => {
-            // SQLite: busy, locked, full. PostgreSQL: class 57, operator intervention; 53, insufficient resources.
-            error.code().is_some_and(|code| {
-                matches!(&*code, "5" | "6" | "13") || code.starts_with("57") || code.starts_with("53")
-            })
-        }
-        _ => false,
+#[cfg(test)]
+impl Database {
+    /// As if SQLite had told a commit so.
+    pub(crate) fn fail_disk(&self) {
+        self.journal.ended(&Err(super::failures::tests::with_code("1034")), true);
     }
 }
 
@@ -353,8 +348,7 @@ mod tests {
     }
 
     async fn rows(db: &Database) -> u64 {
-        use sea_orm::Statement;
-        let count = Statement::from_string(sea_orm::DbBackend::Sqlite, "SELECT count(*) FROM filled");
+        let count = Statement::from_string(DbBackend::Sqlite, "SELECT count(*) FROM filled");
         let row = db.reader().query_one_raw(count).await.unwrap().unwrap();
         u64::try_from(row.try_get_by_index::<i64>(0).unwrap()).unwrap()
     }

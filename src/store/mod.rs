@@ -8,6 +8,7 @@ pub mod activity;
 pub mod changes;
 pub mod credentials;
 mod database;
+mod failures;
 pub mod groups;
 pub mod idempotency;
 mod key_filter;

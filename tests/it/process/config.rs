@@ -121,10 +121,10 @@ async fn mistakes_in_the_file_of_settings_stop_the_start() {
     }
     insta::assert_snapshot!(said, @"
     listne = '127.0.0.1:0'
-      latchkey: the setting `listne` (LATCHKEY_LISTNE) is wrong: there is no such setting; there are listen, public_url, data_dir, database_url, master_key_file, master_key, trusted_proxies, cors_origins, graphql_documents, graphql_documents_files, log, log_format
+      latchkey: the setting `listne` (LATCHKEY_LISTNE) is wrong: there is no such setting; there are listen, public_url, data_dir, database_url, master_key_file, master_key, trusted_proxies, cors_origins, graphql_documents, graphql_documents_files, low_disk_space_bytes, log, log_format
     [server]
     port = 80
-      latchkey: the setting `server` (LATCHKEY_SERVER) is wrong: there is no such setting; there are listen, public_url, data_dir, database_url, master_key_file, master_key, trusted_proxies, cors_origins, graphql_documents, graphql_documents_files, log, log_format
+      latchkey: the setting `server` (LATCHKEY_SERVER) is wrong: there is no such setting; there are listen, public_url, data_dir, database_url, master_key_file, master_key, trusted_proxies, cors_origins, graphql_documents, graphql_documents_files, low_disk_space_bytes, log, log_format
     log_format = 'xml'
       latchkey: the setting `log_format` (LATCHKEY_LOG_FORMAT) is wrong: unknown variant: found `xml`, expected `one of `auto`, `text`, `json``
     trusted_proxies = 7

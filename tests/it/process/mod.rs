@@ -8,4 +8,5 @@ mod keys;
 mod kill;
 mod secrets;
 mod setup;
+mod space;
 mod start;

@@ -4,6 +4,7 @@ mod authenticate;
 mod bearer;
 mod discovery;
 mod exchange;
+mod folded;
 mod forge;
 mod jwt_attacks;
 mod limits;
