@@ -10,7 +10,7 @@ BUILT := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/latchkey
 GENERATED := schema.graphql docs/errors.md docs/configuration.md docs/features.md
 LATCHKEY := cargo run --locked --quiet --
 
-.PHONY: run test test-all test-long test-rust conformance check check-code check-dependencies check-generated generate bench help
+.PHONY: run test test-all test-long test-rust torture conformance check check-code check-dependencies check-generated generate bench help
 
 run: ## build the server and start it (PROFILE=dev for a quick build)
 	cargo build --locked --profile "$(PROFILE)" --bin latchkey
@@ -28,6 +28,10 @@ test-long:
 test-rust: ## run the Rust tests on SQLite, then on a PostgreSQL of their own
 	env -u TEST_POSTGRES_URL cargo test --locked --workspace
 	tests/with-postgres cargo test --locked --test it
+
+# Takes an hour and more, and needs root (a small tmpfs) and strace. The PostgreSQL clusters are the tests' own.
+torture: ## run the fault tests in full; TESTS=kill some of them, TORTURE_SCALE=10 a tenth of each
+	cargo test --release --locked --test torture -- $(TESTS)
 
 conformance: ## run stock client libraries against the server
 	cargo build --locked --bin latchkey

@@ -1,0 +1,86 @@
+//! A database that has no time or no room: whoever asks is told to try again, and it goes on by itself.
+
+use std::collections::HashSet;
+
+use entity::activity::ActivityKind;
+use sea_orm::{ConnectionTrait as _, Database};
+use serde_json::json;
+
+use super::wire::decoded;
+use crate::harness::keys::UPDATE;
+use crate::harness::{Answer, Grants, Server};
+
+#[track_caller]
+fn told_to_try_again(answer: &Answer) {
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "1"), "{}", answer.text);
+    assert_eq!(answer.json()["error"], "temporarily_unavailable");
+}
+
+#[tokio::test]
+async fn while_another_program_holds_the_database_nothing_is_issued_and_reading_goes_on() {
+    let server = Server::start().await;
+    if server.place().is_postgres() {
+        // It has no lock of this kind.
+        server.stop().await;
+        return;
+    }
+    let boss = server.person("boss@example.com", &["admin"]).await;
+    let key = server.key(&boss.account, "ci", Grants::Inherit).await;
+    let file = server.place().path().join("latchkey.db");
+    let other = Database::connect(format!("sqlite://{}", file.display())).await.unwrap();
+    other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    let before = server.log().await.len();
+    let (answer, change) = tokio::join!(
+        server.exchange(&key, &[]),
+        boss.caller.graphql_with(UPDATE, json!({ "input": { "id": key.id, "name": "other" } }))
+    );
+    told_to_try_again(&answer);
+    assert_eq!(change.code(), "UNAVAILABLE");
+    assert_eq!(boss.caller.graphql("{ viewer { scopes } }").await.status, 200);
+    assert_eq!(server.log().await.len(), before);
+
+    other.execute_unprepared("ROLLBACK").await.unwrap();
+    other.close().await.unwrap();
+    assert_eq!(server.exchange(&key, &[]).await.status, 200);
+    server.stop().await;
+}
+
+/// As on a full disk: the connection of the journal may use so many pages and no more.
+async fn room_for(server: &Server, pages: u32) {
+    let tx = server.app.db.begin_journal().await.unwrap();
+    tx.execute_unprepared(&format!("PRAGMA max_page_count = {pages}")).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn on_a_full_disk_no_token_is_given_out_that_is_not_in_the_log_and_then_it_goes_on() {
+    let server = Server::start().await;
+    if server.place().is_postgres() {
+        server.stop().await;
+        return;
+    }
+    let robot = server.service_account("robot").await;
+    let key = server.generous_key(&robot, "ci", Grants::Scopes(&["keys:read"])).await;
+    let mut told = HashSet::new();
+    for _ in 0..3 {
+        room_for(&server, 1).await;
+        // As long as there is room in the pages that there are, it goes well.
+        let refused = loop {
+            let answer = server.exchange(&key, &[]).await;
+            if answer.status != 200 {
+                break answer;
+            }
+            let token = answer.json()["access_token"].as_str().unwrap().to_owned();
+            told.insert(decoded(&token).1["jti"].as_str().unwrap().to_owned());
+        };
+        told_to_try_again(&refused);
+        told_to_try_again(&server.exchange(&key, &[]).await);
+        room_for(&server, 1_000_000).await;
+        assert_eq!(server.exchange(&key, &[]).await.status, 200);
+    }
+    let log = server.log().await;
+    let issued = log.iter().filter(|row| row.kind == ActivityKind::TokenIssued);
+    let issued: HashSet<String> = issued.filter_map(|row| row.token_id.clone()).collect();
+    assert!(told.is_subset(&issued) && !told.is_empty());
+    server.stop().await;
+}
