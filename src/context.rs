@@ -166,8 +166,9 @@ impl Context {
         if events.is_empty() {
             return Ok(());
         }
-        activity::append(&**tx, &self.app.activity_ids, events).await?;
         let changed = Changed::of(events);
+        changes::fence(&**tx, &changed).await?;
+        activity::append(&**tx, &self.app.activity_ids, events).await?;
         let seq = changes::note(&**tx, &changed).await?;
         let registry = Arc::clone(&self.app.registry);
         tx.after_commit(move || registry.changed_here(seq, &changed));

@@ -51,17 +51,22 @@ impl Changed {
     }
 }
 
-/// Notes a change as the last step of the transaction that makes it, and says which number it has. From here to its
-/// commit no token is written.
+/// From here to the end of this transaction no token is written: it comes before what tells of a change in the log, so
+/// that the log has all tokens that were issued before the change before it.
+pub async fn fence(db: &impl ConnectionTrait, changed: &Changed) -> Result<()> {
+    if *changed != Changed::Nothing && db.get_database_backend() == DbBackend::Postgres {
+        db.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({FENCE})")).await?;
+    }
+    Ok(())
+}
+
+/// Notes a change as the last step of the transaction that makes it, and says which number it has.
 pub async fn note(db: &impl ConnectionTrait, changed: &Changed) -> Result<Option<i64>> {
     let (key_ids, raise) = match changed {
         Changed::Nothing => return Ok(None),
         Changed::Keys(keys) => (Some(KeyId::pack(keys)), 0),
         Changed::Everything => (None, 1),
     };
-    if db.get_database_backend() == DbBackend::Postgres {
-        db.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({FENCE})")).await?;
-    }
     rows::change_shared::<policy::Entity>()
         .col_expr(policy::Column::Epoch, Expr::col(policy::Column::Epoch).add(raise))
         .col_expr(policy::Column::LastChange, Expr::col(policy::Column::LastChange).add(1))

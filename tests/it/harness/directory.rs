@@ -180,7 +180,8 @@ impl Server {
 
     /// Commits rows that were arranged past the actions, and lets the server's memory know, as actions do.
     pub async fn commit(&self, tx: latchkey::store::Tx) {
-        use latchkey::store::changes::{Changed, note};
+        use latchkey::store::changes::{Changed, fence, note};
+        fence(&*tx, &Changed::Everything).await.unwrap();
         let seq = note(&*tx, &Changed::Everything).await.unwrap();
         tx.commit().await.unwrap();
         self.app.registry.changed_here(seq, &Changed::Everything);
