@@ -39,7 +39,7 @@ impl Disk {
         let mut state = self.0.subscribe();
         async move {
             if state.wait_for(|failed| *failed).await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }
