@@ -39,8 +39,13 @@ impl Dialect {
 
 /// The key in the middle of every order: enabled, used, with an end, of an active user.
 pub(crate) fn middle(keys: u32) -> Option<Uuid> {
-    let ordinary =
-        |n: &u32| n % 20 != 3 && n % 20 != 5 && n % 4 != 0 && n % 3 != 0 && owner_number(*n, keys) % 50 != 7;
+    let ordinary = |n: &u32| {
+        n % 20 != 3
+            && n % 20 != 5
+            && !n.is_multiple_of(4)
+            && !n.is_multiple_of(3)
+            && owner_number(*n, keys) % 50 != 7
+    };
     let n = u64::from((keys / 2..keys).find(ordinary)?);
     Uuid::parse_str(&format!("{:012x}70008{KEY:03x}{n:012x}", START + STEP * n)).ok()
 }

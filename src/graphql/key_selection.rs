@@ -16,7 +16,7 @@ pub(super) enum ApiKeySelection {
     /// These keys; at most 1,000.
     Ids(Vec<ID>),
     /// All that match a filter. One call changes at most 1,000 of them and answers with `next` for the others.
-    Matching(ApiKeyMatch),
+    Matching(Box<ApiKeyMatch>),
     /// The `next` of an earlier call of the same mutation: the keys that it has not reached, as they matched then. Each
     /// is used once, by whoever got it, within a day.
     Continuation(String),

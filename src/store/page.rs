@@ -187,24 +187,23 @@ fn fits<C: ColumnTrait>(key: &Key, column: Option<C>) -> bool {
 
 /// The rows after (or before) a cursor of the same part, in the order of the list.
 fn beyond<C: ColumnTrait>(sort: Sort<C>, cursor: &Cursor, after: bool) -> SimpleExpr {
+    let further = |place: SimpleExpr, cursor: SimpleExpr| {
+        if sort.descending == after { place.lt(cursor) } else { place.gt(cursor) }
+    };
     let id = sort.id.into_simple_expr();
     let value: Value = match &cursor.key {
         Key::Number(number) => (*number).into(),
         Key::Text(text) => text.clone().into(),
-        Key::Nothing(()) => return further(sort, after, id, Expr::val(cursor.id)),
+        Key::Nothing(()) => return further(id, Expr::val(cursor.id)),
     };
     match sort.column {
         // Compared as a pair, which is the order of an index.
         Some(column) => {
             let place = Expr::tuple([Expr::val(value), Expr::val(cursor.id)]);
-            further(sort, after, Expr::tuple([column.into_simple_expr(), id]), place)
+            further(Expr::tuple([column.into_simple_expr(), id]), place)
         }
-        None => further(sort, after, id, Expr::val(cursor.id)),
+        None => further(id, Expr::val(cursor.id)),
     }
-}
-
-fn further<C>(sort: Sort<C>, after: bool, place: SimpleExpr, cursor: SimpleExpr) -> SimpleExpr {
-    if sort.descending == after { place.lt(cursor) } else { place.gt(cursor) }
 }
 
 fn place<M>(sort: Sort<<M::Entity as EntityTrait>::Column>, model: &M) -> Cursor

@@ -155,8 +155,16 @@ async fn between_two_cursors_lies_what_lies_between_their_keys() {
                     assert_eq!(found, expected, "{order} {length} {from} {to}");
                 }
                 if let [one, .., other] = expected {
-                    assert_eq!(names(&page("first", 1, after, before).await), [one.clone()], "{order}");
-                    assert_eq!(names(&page("last", 1, after, before).await), [other.clone()], "{order}");
+                    assert_eq!(
+                        names(&page("first", 1, after, before).await),
+                        std::slice::from_ref(one),
+                        "{order}"
+                    );
+                    assert_eq!(
+                        names(&page("last", 1, after, before).await),
+                        std::slice::from_ref(other),
+                        "{order}"
+                    );
                 }
             }
         }
