@@ -42,6 +42,7 @@ check: check-code check-dependencies check-generated ## check format, lints, doc
 check-code:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --test torture -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 check-dependencies:

@@ -61,34 +61,11 @@ pub async fn full(scale: Scale) -> anyhow::Result<Report> {
     for round in 0..rounds {
         // Every other round the server sees in time that there is little room; in the others it meets the full disk.
         installation.set("LATCHKEY_LOW_DISK_SPACE_BYTES", if round % 2 == 0 { "0" } else { "4194304" });
-        let server = installation.start().await?;
-        let (token, key) = arrange(&installation, &server, round).await?;
-        let load = Arc::new(Load {
-            over: AtomicBool::new(false),
-            busy: AtomicUsize::new(0),
-            slow: AtomicUsize::new(0),
-            ledger: ledger.clone(),
-        });
-        let mut clients = JoinSet::new();
-        for _ in 0..CLIENTS {
-            clients.spawn(ask(Client::new(server.address), exchange(&key), Arc::clone(&load)));
-        }
-        let fill = disk.0.join("fill");
-        let full = fill_up(&fill, &load).await?;
-        let mut wrong = while_full(server.address, &token).await;
-        std::fs::remove_file(&fill)?;
-        let works = works_again(server.address, &exchange(&key)).await;
-        load.over.store(true, Ordering::SeqCst);
-        clients.join_all().await;
-        slowest = slowest.max(works.unwrap_or(Duration::MAX));
-        wrong.extend((!full).then(|| "no request was told to try again".to_owned()));
-        wrong.extend(works.is_none().then(|| "it does not work 5 s after there is room".to_owned()));
-        let slow = load.slow.load(Ordering::SeqCst);
-        wrong.extend((slow > 0).then(|| format!("{slow} answers took longer than 2 s")));
-        told_busy += load.busy.load(Ordering::SeqCst);
-        violations += wrong.len();
-        notes.extend(wrong.into_iter().map(|what| format!("round {round}: {what}")));
-        if works.is_some() { server.stop().await? } else { drop(server) }
+        let found = fill_and_free(&installation, &disk, round, &ledger).await?;
+        slowest = slowest.max(found.works.unwrap_or(Duration::MAX));
+        told_busy += found.busy;
+        violations += found.wrong.len();
+        notes.extend(found.wrong.into_iter().map(|what| format!("round {round}: {what}")));
     }
     let log = Log::open(&installation.database_url()).await?;
     let lost = ledger.lost(&log).await?;
@@ -107,6 +84,48 @@ pub async fn full(scale: Scale) -> anyhow::Result<Report> {
         ledger.first_wrong()
     );
     Ok(Report { iterations: rounds, violations: violations + lost + wrongs, figure })
+}
+
+/// What one full disk led to.
+struct Found {
+    wrong: Vec<String>,
+    works: Option<Duration>,
+    busy: usize,
+}
+
+async fn fill_and_free(
+    installation: &Installation,
+    disk: &Disk,
+    round: usize,
+    ledger: &Ledger,
+) -> anyhow::Result<Found> {
+    let server = installation.start().await?;
+    let (token, key) = arrange(installation, &server, round).await?;
+    let load = Arc::new(Load {
+        over: AtomicBool::new(false),
+        busy: AtomicUsize::new(0),
+        slow: AtomicUsize::new(0),
+        ledger: ledger.clone(),
+    });
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        clients.spawn(ask(Client::new(server.address), exchange(&key), Arc::clone(&load)));
+    }
+    let fill = disk.0.join("fill");
+    let full = fill_up(&fill, &load).await?;
+    let mut wrong = while_full(server.address, &token).await;
+    std::fs::remove_file(&fill)?;
+    let works = works_again(server.address, &exchange(&key)).await;
+    load.over.store(true, Ordering::SeqCst);
+    clients.join_all().await;
+    wrong.extend((!full).then(|| "no request was told to try again".to_owned()));
+    wrong.extend(works.is_none().then(|| "it does not work 5 s after there is room".to_owned()));
+    let slow = load.slow.load(Ordering::SeqCst);
+    wrong.extend((slow > 0).then(|| format!("{slow} answers took longer than 2 s")));
+    if works.is_some() {
+        server.stop().await?;
+    }
+    Ok(Found { wrong, works, busy: load.busy.load(Ordering::SeqCst) })
 }
 
 /// An administrator's token and a key to exchange.

@@ -56,11 +56,7 @@ pub async fn flood(scale: Scale) -> anyhow::Result<Report> {
     let refused: i64 = told.trim().parse().with_context(|| format!("the attacker said {told:?}"))?;
     // What was counted is written when it stops.
     server.stop().await?;
-    let log = Log::open(&installation.database_url()).await?;
-    let rows = log.rows(ROWS).await?;
-    let (each, minute) = (most(&log, EACH).await?, most(&log, MINUTE).await?);
-    log.close().await?;
-    let counted: i64 = rows.first().context("a count")?.try_get_by_index(0)?;
+    let (counted, minute, each) = read_log(&installation).await?;
 
     let [before, after] = [&mut calm, &mut flooded].map(|times| percentile(times, 99));
     let ratio = after.as_secs_f64() / before.as_secs_f64();
@@ -84,6 +80,14 @@ pub async fn flood(scale: Scale) -> anyhow::Result<Report> {
     );
     let violations = violations.into_iter().filter(|violated| *violated).count();
     Ok(Report { iterations: usize::try_from(refused)?, violations, figure })
+}
+
+/// How many refusals the log knows, its most rows of a minute, and of a network and outcome in a minute.
+async fn read_log(installation: &Installation) -> anyhow::Result<(i64, i64, i64)> {
+    let log = Log::open(&installation.database_url()).await?;
+    let read = (most(&log, ROWS).await?, most(&log, MINUTE).await?, most(&log, EACH).await?);
+    log.close().await?;
+    Ok(read)
 }
 
 const ROWS: &str = "SELECT COALESCE(SUM(count), 0) FROM activity WHERE kind = 202";

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::cluster::Cluster;
 use crate::ledger::{Ledger, Log};
 use crate::load::{Client, exchange, graphql, percentile};
-use crate::server::{CREATE, Installation, client_key};
+use crate::server::{CREATE, Installation, Key, Server, client_key};
 use crate::{Report, Scale};
 
 const EXCHANGING: usize = 60;
@@ -40,28 +40,9 @@ async fn kill(installation: &Installation, rounds: usize) -> anyhow::Result<Repo
         let begun = Instant::now();
         let mut server = installation.start().await?;
         starts.push(begun.elapsed());
-        let over = Arc::new(AtomicBool::new(false));
-        let mut clients = JoinSet::new();
-        for _ in 0..EXCHANGING {
-            let (over, ledger, request) = (Arc::clone(&over), ledger.clone(), exchange(&key));
-            clients.spawn(exchange_until(Client::new(server.address), request, over, ledger));
-        }
-        for task in 0..CHANGING {
-            let (over, ledger, token) = (Arc::clone(&over), ledger.clone(), token.clone());
-            clients.spawn(change_until(
-                Client::new(server.address),
-                token,
-                format!("{round}.{task}"),
-                over,
-                ledger,
-            ));
-        }
         // Spread over the range, without chance: each round at another moment.
         let life = LIVES.start + (round as u64 * 617) % (LIVES.end - LIVES.start);
-        tokio::time::sleep(Duration::from_millis(life)).await;
-        over.store(true, Ordering::SeqCst);
-        server.kill()?;
-        clients.join_all().await;
+        live(&mut server, (&token, &key), Duration::from_millis(life), &ledger).await?;
     }
     let server = installation.start().await?;
     server.stop().await?;
@@ -80,6 +61,31 @@ async fn kill(installation: &Installation, rounds: usize) -> anyhow::Result<Repo
     );
     let violations = lost + wrong + usize::from(slow > Duration::from_secs(2));
     Ok(Report { iterations: rounds, violations, figure })
+}
+
+/// Lets a server live so long under load, and kills it.
+async fn live(
+    server: &mut Server,
+    (token, key): (&str, &Key),
+    life: Duration,
+    ledger: &Ledger,
+) -> anyhow::Result<()> {
+    let over = Arc::new(AtomicBool::new(false));
+    let mut clients = JoinSet::new();
+    for _ in 0..EXCHANGING {
+        let (over, ledger, request) = (Arc::clone(&over), ledger.clone(), exchange(key));
+        clients.spawn(exchange_until(Client::new(server.address), request, over, ledger));
+    }
+    for task in 0..CHANGING {
+        let (over, ledger, token) = (Arc::clone(&over), ledger.clone(), token.to_owned());
+        let name = format!("{}.{task}", server.id());
+        clients.spawn(change_until(Client::new(server.address), token, name, over, ledger));
+    }
+    tokio::time::sleep(life).await;
+    over.store(true, Ordering::SeqCst);
+    server.kill()?;
+    clients.join_all().await;
+    Ok(())
 }
 
 async fn exchange_until(mut client: Client, request: Arc<[u8]>, over: Arc<AtomicBool>, ledger: Ledger) {
