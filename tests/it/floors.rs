@@ -18,7 +18,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("access", &["error", "values"]),
     ("recent", &[]),
     // 1: queries, secrets, limits.
-    ("crypto", &["entropy"]),
+    ("crypto", &["access", "entropy", "recent"]),
     ("limits", &["clock", "config", "error", "values"]),
     ("store", &["access", "config", "entropy", "error", "values"]),
     // 2: one request, and what is built once. The journal and the bootstrap are parts of what is built.
@@ -28,7 +28,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("retention", &["error", "store"]),
     ("usage", &["error", "store"]),
     ("passwords", &["crypto", "entropy", "error"]),
-    ("registry", &["clock", "error", "store"]),
+    ("registry", &["access", "clock", "error", "store"]),
     (
         "app",
         &[
@@ -49,6 +49,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     ("context", &["access", "app", "entropy", "error", "limits", "store"]),
     ("giving", &["access", "context", "error", "store"]),
+    ("gate", &["access", "app", "context", "crypto", "error", "limits", "registry", "store"]),
     // 3: what the server can do.
     (
         "actions",
@@ -59,6 +60,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "crypto",
             "entropy",
             "error",
+            "gate",
             "giving",
             "journal",
             "limits",
