@@ -122,7 +122,7 @@ async fn unwrap_keys(tx: &Tx, master_key: &MasterKey) -> anyhow::Result<(ServerK
     let (Some(pepper), Some(signer), false) = (pepper, signer, secrets.is_empty()) else {
         bail!("the database has lost keys of the server: restore it from a backup");
     };
-    let keys = ServerKeys { secrets: SecretHasher::new(secrets), ring: KeyRing { signer, verifiers } };
+    let keys = ServerKeys { secrets: SecretHasher::new(secrets), ring: KeyRing::new(signer, verifiers) };
     Ok((keys, PasswordHasher::new(pepper)))
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::app::App;
-use crate::retention::remove_old_events;
+use crate::retention::{remove_old_events, remove_old_revocations};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// In turns, as all below.
 const TRIM_EVERY: u32 = 60;
-/// Once an hour, and for the first time ten minutes after the start: of servers that are restarted often too.
+/// Old events and revocations: once an hour, and for the first time ten minutes after the start: of servers that are restarted often too.
 const REMOVE_EVERY: u32 = 3600;
 const REMOVE_FIRST: u32 = 600;
 /// In one turn, how often the changes of other processes are asked for.
@@ -53,6 +53,11 @@ pub async fn take_turn(app: &App, turn: u32, has_old_events: bool) -> bool {
     }
     if turn.is_multiple_of(TRIM_EVERY) {
         app.limits.trim();
+    }
+    if turn % REMOVE_EVERY == REMOVE_FIRST
+        && let Err(error) = remove_old_revocations(&app.db, app.clock.now()).await
+    {
+        tracing::warn!(%error, "old revocations could not be removed; they stay for an hour");
     }
     // Some each turn while there are many: whoever waits to write comes between.
     if !has_old_events && turn % REMOVE_EVERY != REMOVE_FIRST {

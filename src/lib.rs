@@ -14,6 +14,7 @@ pub mod crypto;
 pub mod documents;
 pub mod entropy;
 pub mod error;
+mod gate;
 mod giving;
 pub mod graphql;
 pub mod http;

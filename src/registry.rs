@@ -7,7 +7,7 @@
 //!
 //! [`store::changes`]: crate::store::changes
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,12 +15,13 @@ use std::time::Duration;
 use entity::{KeyId, api, key_secret, settings};
 use lru::LruCache;
 
+use crate::access::Scopes;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::store::activity::Basis;
 use crate::store::changes::{self, Changed};
 use crate::store::credentials::{self, Client, Grantable};
-use crate::store::{Database, scopes, settings as stored_settings};
+use crate::store::{Database, revocations, scopes, settings as stored_settings};
 
 /// How many keys are kept.
 const KEPT: usize = 100_000;
@@ -44,6 +45,10 @@ pub struct Facts {
     /// All that are kept, ended ones too.
     pub secrets: Vec<key_secret::Model>,
     pub grantable: Grantable,
+    /// The names of what it can be granted.
+    pub held: Scopes,
+    /// The `jti` of each token that was revoked by itself and would not have ended yet.
+    pub revoked: HashSet<String>,
     pub policy: Arc<Policy>,
 }
 
@@ -118,7 +123,10 @@ impl Registry {
         let Some(client) = credentials::client(db, client_id).await? else { return Ok(None) };
         let secrets = credentials::secrets(db, &client).await?;
         let grantable = credentials::grantable(db, &client).await?;
-        let facts = Arc::new(Facts { client, secrets, grantable, policy });
+        let held = grantable.scopes.iter().map(|scope| scope.name.clone()).collect();
+        let revoked = revocations::of_key(db, client.key.id, self.clock.now()).await?;
+        let revoked = revoked.into_iter().collect();
+        let facts = Arc::new(Facts { client, secrets, grantable, held, revoked, policy });
         self.lock().keep(turn, &facts);
         Ok(Some(facts))
     }

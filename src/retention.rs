@@ -1,9 +1,10 @@
-//! How long the activity log lasts: events older than the settings say are removed, the oldest first, some at a time.
+//! How long the activity log lasts: events older than the settings say are removed, the oldest first, some at a time. So
+//! are revocations of tokens that have ended since.
 
 use entity::Timestamp;
 
 use crate::error::Result;
-use crate::store::{Database, activity, settings};
+use crate::store::{Database, activity, revocations, settings};
 
 /// Others wait for their turn to write while so many events are removed: some hundredths of a second on SQLite.
 pub const AT_ONCE: u64 = 2_000;
@@ -18,4 +19,14 @@ pub async fn remove_old_events(db: &Database, now: Timestamp) -> Result<bool> {
         tracing::debug!(removed, days, "events of the activity log have had their time");
     }
     Ok(removed == AT_ONCE)
+}
+
+/// A token that has ended by this clock may live by that of another server: in seconds.
+const CLOCKS_DIFFER: i64 = 3_600;
+
+/// Removes revocations of tokens that have ended.
+pub async fn remove_old_revocations(db: &Database, now: Timestamp) -> Result<()> {
+    let tx = db.begin().await?;
+    revocations::remove_before(&*tx, now.plus_seconds(-CLOCKS_DIFFER), AT_ONCE).await?;
+    tx.commit().await
 }

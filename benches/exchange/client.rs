@@ -32,19 +32,25 @@ impl Connection {
 
     /// One exchange. Everything but 200 with a token is an error.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<()> {
-        self.write(request).await?;
-        let head = self.read().await?;
-        let body = self.buffer.get(head.start..head.end).context("an answer longer than its buffer")?;
-        if head.status != 200 || !contains(body, b"\"access_token\"") {
+        let (status, body) = self.answer(request).await?;
+        if status != 200 || !contains(body, b"\"access_token\"") {
             // A token is the only secret an answer can hold, so one that has it is not shown.
             let shown = if contains(body, b"access_token") {
                 "a token".into()
             } else {
                 String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(body))
             };
-            bail!("status {}: {shown}", head.status);
+            bail!("status {status}: {shown}");
         }
         Ok(())
+    }
+
+    /// The status and the body of the answer to one request.
+    pub(crate) async fn answer(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+        self.write(request).await?;
+        let head = self.read().await?;
+        let body = self.buffer.get(head.start..head.end).context("an answer longer than its buffer")?;
+        Ok((head.status, body))
     }
 
     async fn write(&mut self, mut rest: &[u8]) -> anyhow::Result<()> {

@@ -92,3 +92,28 @@ test("a wrong secret by client_secret_basic is a Basic challenge with invalid_cl
   assert.equal(error.cause[0].scheme, "basic");
   assert.equal((await error.response.json()).error, "invalid_client");
 });
+
+test("introspection and revocation answer as RFC 7662 and RFC 7009 say", async () => {
+  const as = await discover();
+  assert.equal(as.introspection_endpoint, `${issuer}/oauth/introspect`);
+  assert.equal(as.revocation_endpoint, `${issuer}/oauth/revoke`);
+  const authentication = oauth.ClientSecretPost(clientSecret);
+  const { access_token: jwt, scope } = await exchange(as, authentication);
+  const introspect = async () => {
+    const response = await oauth.introspectionRequest(as, client, authentication, jwt, loopback);
+    return oauth.processIntrospectionResponse(as, client, response);
+  };
+  const claims = await validate(as, jwt);
+  const { exp, iat, jti, sub } = claims;
+  const expected = { active: true, scope, client_id: clientId, sub, aud: [issuer], iss: issuer, exp, iat, jti, token_type: "Bearer" };
+  assert.deepEqual(await introspect(), expected);
+  const revoked = await oauth.revocationRequest(as, client, authentication, jwt, loopback);
+  assert.equal(await oauth.processRevocationResponse(revoked), undefined);
+  assert.deepEqual(await introspect(), { active: false });
+});
+
+test("a wrong secret cannot introspect", async () => {
+  const as = await discover();
+  const response = await oauth.introspectionRequest(as, client, oauth.ClientSecretPost(wrongSecret), "unknown", loopback);
+  await assert.rejects(oauth.processIntrospectionResponse(as, client, response), { error: "invalid_client", status: 401 });
+});

@@ -25,3 +25,20 @@ test("a wrong secret is invalid_client", async () => {
   const config = await configure(openid.ClientSecretPost(wrongSecret));
   await assert.rejects(openid.clientCredentialsGrant(config), { name: "ResponseBodyError", error: "invalid_client" });
 });
+
+for (const [name, authentication] of [
+  ["client_secret_basic", openid.ClientSecretBasic(clientSecret)],
+  ["client_secret_post", openid.ClientSecretPost(clientSecret)],
+]) {
+  // Proves: R-22
+  test(`tokenIntrospection and tokenRevocation by ${name}: a token lives until it is revoked`, async () => {
+    const config = await configure(authentication);
+    const [one, other] = [await openid.clientCredentialsGrant(config), await openid.clientCredentialsGrant(config)];
+    const told = await openid.tokenIntrospection(config, one.access_token);
+    assert.deepEqual([told.active, told.client_id, told.scope], [true, clientId, one.scope]);
+    for (let times = 0; times < 2; times += 1) await openid.tokenRevocation(config, one.access_token);
+    assert.deepEqual(await openid.tokenIntrospection(config, one.access_token), { active: false });
+    assert.equal((await openid.tokenIntrospection(config, other.access_token)).active, true);
+    assert.deepEqual(await openid.tokenIntrospection(config, "unknown"), { active: false });
+  });
+}

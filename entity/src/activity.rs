@@ -75,6 +75,8 @@ pub enum ActivityKind {
     TokenIssued,
     #[sea_orm(num_value = 202)]
     TokenRefused,
+    #[sea_orm(num_value = 203)]
+    TokenRevoked,
     #[sea_orm(num_value = 301)]
     SignedIn,
     #[sea_orm(num_value = 302)]

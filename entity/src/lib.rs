@@ -21,6 +21,7 @@ pub mod key_scope;
 pub mod key_secret;
 pub mod key_selection;
 pub mod policy;
+pub mod revoked_token;
 pub mod role;
 pub mod role_grant;
 pub mod role_scope;

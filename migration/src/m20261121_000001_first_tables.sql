@@ -184,6 +184,15 @@ CREATE UNIQUE INDEX key_secrets_previous ON key_secrets (key_id) WHERE valid_unt
 CREATE INDEX key_secrets_issued ON key_secrets (created_at, key_id) WHERE valid_until IS NULL;
 CREATE INDEX key_secrets_hint ON key_secrets (hint);
 
+-- Access tokens that were revoked by themselves, until they would have ended.
+CREATE TABLE revoked_tokens (
+    jti TEXT NOT NULL PRIMARY KEY,
+    key_id UUID NOT NULL REFERENCES api_keys (id),
+    ends_at BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX revoked_tokens_key ON revoked_tokens (key_id);
+CREATE INDEX revoked_tokens_ends_at ON revoked_tokens (ends_at);
+
 -- How far things have come: epoch rises with every change of who may do what and of the settings, last_change with every
 -- change that a server keeps in memory.
 CREATE TABLE policy (

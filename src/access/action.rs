@@ -30,11 +30,12 @@ pub enum Action {
     EditRoles,
     EditScopes,
     EditSettings,
+    IntrospectTokens,
 }
 
 impl Action {
     /// All actions, in the order of the printed policy.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::ViewSelf,
         Self::EditSelf,
         Self::ViewKeys,
@@ -62,6 +63,7 @@ impl Action {
         Self::EditRoles,
         Self::EditScopes,
         Self::EditSettings,
+        Self::IntrospectTokens,
     ];
 
     /// Whether it changes anything: read-only keys may not, and a reach for reading does not serve it.
@@ -76,7 +78,8 @@ impl Action {
             | Self::ViewUsers
             | Self::ViewServiceAccounts
             | Self::ViewGroups
-            | Self::ViewSettings => false,
+            | Self::ViewSettings
+            | Self::IntrospectTokens => false,
             Self::EditSelf
             | Self::CreateKey
             | Self::CreateKeyForOthers

@@ -12,6 +12,7 @@ pub const ROLES_READ: &str = "roles:read";
 pub const SCOPES_READ: &str = "scopes:read";
 pub const ACTIVITY_READ: &str = "activity:read";
 pub const ACTIVITY_READ_ANY: &str = "activity:read:any";
+pub const TOKENS_INTROSPECT: &str = "tokens:introspect";
 
 /// The name of the service account that owns keys made by the command without an owner.
 pub const OPERATOR_ACCOUNT: &str = "operator";
@@ -58,7 +59,7 @@ pub const SCOPES: [BuiltInScope; 21] = [
     read(ACTIVITY_READ_ANY, "See and export everybody's activity"),
     read("settings:read", "See the settings"),
     write("settings:write", "Change the settings"),
-    read("tokens:introspect", "Ask whether an access token is valid"),
+    read(TOKENS_INTROSPECT, "Ask whether an access token is valid"),
 ];
 
 /// A role that every installation has.

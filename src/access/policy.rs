@@ -2,7 +2,7 @@
 
 use super::builtin::{
     ACTIVITY_READ, ACTIVITY_READ_ANY, KEYS_CREATE_ANY, KEYS_READ, KEYS_READ_ANY, KEYS_WRITE, KEYS_WRITE_ANY,
-    ROLES_READ, SCOPES_READ,
+    ROLES_READ, SCOPES_READ, TOKENS_INTROSPECT,
 };
 use super::{Action, Caller, OwnRows, Reach, Rows, Scopes, ThroughKey};
 use crate::error::{Error, Result};
@@ -47,6 +47,7 @@ pub fn requirement(action: Action) -> Requirement {
         Action::EditRoles => Requirement::Scope("roles:write"),
         Action::EditScopes => Requirement::Scope("scopes:write"),
         Action::EditSettings => Requirement::Scope("settings:write"),
+        Action::IntrospectTokens => Requirement::Scope(TOKENS_INTROSPECT),
     }
 }
 

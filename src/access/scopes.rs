@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-/// Scope names, sorted; written the way OAuth writes them, with spaces between (RFC 6749, section 3.3).
+/// Scope names, sorted; written the way OAuth writes them, with spaces between (RFC 6749, section 3.3). Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scopes(BTreeSet<String>);
+pub struct Scopes(Arc<BTreeSet<String>>);
 
 impl Scopes {
     /// Reads the OAuth form: names with single spaces between.
@@ -28,19 +29,22 @@ impl Scopes {
     /// What is here and not in `other`.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
-        Self(self.0.difference(&other.0).cloned().collect())
+        Self(Arc::new(self.0.difference(&other.0).cloned().collect()))
     }
 
-    /// What is here and in `other` too.
+    /// What is here and in `other` too; itself, if nothing is lost.
     #[must_use]
     pub fn within(&self, other: &Self) -> Self {
-        Self(self.0.intersection(&other.0).cloned().collect())
+        if self.0.is_subset(&other.0) {
+            return self.clone();
+        }
+        Self(Arc::new(self.0.intersection(&other.0).cloned().collect()))
     }
 }
 
 impl FromIterator<String> for Scopes {
     fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
-        Self(names.into_iter().collect())
+        Self(Arc::new(names.into_iter().collect()))
     }
 }
 
@@ -53,5 +57,20 @@ impl fmt::Display for Scopes {
             f.write_str(name)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_loses_nothing_is_shared_and_the_rest_is_what_both_hold() {
+        let (some, more) = (Scopes::parse("a b"), Scopes::parse("c b a"));
+        assert!(Arc::ptr_eq(&some.within(&more).0, &some.0));
+        assert_eq!(more.within(&some).to_string(), "a b");
+        assert_eq!(some.within(&Scopes::parse("b c")).to_string(), "b");
+        assert!(some.within(&Scopes::default()).is_empty());
+        assert_eq!(more.without(&some).to_string(), "c");
     }
 }

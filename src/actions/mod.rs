@@ -11,8 +11,10 @@ pub mod apis;
 pub mod groups;
 pub mod health;
 pub mod identify;
+pub mod introspect;
 pub mod keys;
 pub mod permissions;
+pub mod revoke;
 pub mod roles;
 pub mod scopes;
 pub mod service_accounts;
@@ -21,6 +23,7 @@ pub mod settings;
 pub mod setup;
 pub mod tokens;
 pub mod users;
+pub mod verify;
 pub mod whoami;
 
 /// Parts of lists, for those who ask for them.

@@ -1,39 +1,31 @@
 //! The exchange of client credentials for an access token (RFC 6749, section 4.4).
 //!
-//! 1. What cannot be a client id and secret is refused without a look-up.
-//! 2. The client is looked up; an unknown one costs the same hashing as a wrong secret.
-//! 3. The secret is compared in constant time with the current and the previous one.
-//! 4. Only a wrong secret meets the limit of its network. The true reason goes to the log, not to the caller; of many
-//!    refusals in a minute the log has some and counts the rest.
-//! 5. From here on the client has proven who it is, and is told why it is refused.
+//! 1. to 5. The client is looked up, proves who it is, and may be used: `gate/client.rs`.
 //! 6. The key's own limit.
 //! 7. Scopes and audience: never more than can be granted now.
 //! 8. The event goes to the log and the token is signed meanwhile; the answer waits for the commit. If the key, its
 //!    owner or who may do what was changed since step 2, nothing is written, and the exchange begins anew.
 
-use std::sync::Arc;
-
 use entity::account::AccountKind;
 use entity::activity::{ActivityKind, Outcome};
-use entity::api_key::KeyState;
-use entity::{ApiId, GlobalId, SecretId, ServiceAccountId, Timestamp, UserId, api, key_secret, settings};
+use entity::{ApiId, GlobalId, ServiceAccountId, Timestamp, UserId, api, settings};
 use zeroize::Zeroizing;
 
 use crate::access::Scopes;
 use crate::app::App;
 use crate::context::Origin;
 use crate::crypto::jwt::{Audience, Claims};
-use crate::crypto::secret::{ClientSecret, is_client_id};
 use crate::error::{Error, Result};
+use crate::gate::client::Clients;
 use crate::journal::Written;
 use crate::limits::{Policy, Spent};
-use crate::refusals::Entry;
 use crate::registry::Facts;
-use crate::store::activity::Event;
 use crate::store::changes::Changed;
 use crate::store::credentials::{Client, Grantable};
+use crate::store::scopes::identifier;
 
 pub use crate::crypto::jwt::ES256;
+pub use crate::gate::client::{ClientError as ExchangeError, Refusal};
 
 /// How the last use of a key names an exchange.
 const EXCHANGE: &str = "token exchange";
@@ -61,35 +53,11 @@ pub struct IssuedToken {
     pub spent: Spent,
 }
 
-/// Why there is no token.
-#[derive(Debug)]
-pub enum ExchangeError {
-    /// The client can do something about it.
-    Refused(Refusal),
-    /// The server failed.
-    Failed(Error),
-}
-
-/// A refusal: what the log says, what the client is told.
-#[derive(Debug)]
-pub struct Refusal {
-    pub outcome: Outcome,
-    pub description: &'static str,
-    /// The limit that was reached, if the client has proven who it is.
-    pub spent: Option<Spent>,
-}
-
-impl From<Error> for ExchangeError {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
 /// One exchange on its way through the steps.
 struct Exchange<'a> {
     app: &'a App,
-    origin: &'a Origin,
     now: Timestamp,
+    clients: Clients<'a>,
 }
 
 /// Exchanges client credentials for an access token.
@@ -98,11 +66,13 @@ pub async fn exchange(
     origin: &Origin,
     request: &ExchangeRequest,
 ) -> Result<IssuedToken, ExchangeError> {
-    let exchange = Exchange { app, origin, now: app.clock.now() };
     app.check_space()?;
+    let now = app.clock.now();
+    let exchange = Exchange { app, now, clients: Clients { app, origin, now } };
     let mut spent = None;
     for _ in 0..ATTEMPTS {
-        let (facts, secret) = exchange.authenticate(request).await?;
+        let (facts, secret) =
+            exchange.clients.authenticate(&request.client_id, &request.client_secret).await?;
         match exchange.grant(&facts, request, &mut spent).await {
             Ok(Some(token)) => {
                 app.usage.key(facts.client.key.id, origin.key_use(exchange.now, Some(EXCHANGE)));
@@ -112,10 +82,7 @@ pub async fn exchange(
             // Something was changed meanwhile: from the beginning, as it is now.
             Ok(None) => app.registry.forget(&Changed::Everything),
             Err(ExchangeError::Refused(refusal)) => {
-                let mut event =
-                    exchange.event(Some(&facts.client), ActivityKind::TokenRefused, refusal.outcome);
-                event.actor = Some(facts.client.key.id.into());
-                return Err(exchange.refuse(event, refusal).await);
+                return Err(exchange.clients.refuse(&facts.client, refusal).await);
             }
             Err(failed) => return Err(failed),
         }
@@ -124,54 +91,6 @@ pub async fn exchange(
 }
 
 impl Exchange<'_> {
-    /// Steps 1 to 4.
-    async fn authenticate(&self, request: &ExchangeRequest) -> Result<(Arc<Facts>, SecretId), ExchangeError> {
-        let secret = ClientSecret::parse(&request.client_secret).filter(|_| is_client_id(&request.client_id));
-        let Some(secret) = secret else {
-            return Err(self.wrong(None, Outcome::BadSecret).await);
-        };
-        let Some(facts) = self.app.registry.client(&request.client_id).await? else {
-            self.proven(&request.client_id, &secret, [None, None]);
-            return Err(self.wrong(None, Outcome::UnknownClient).await);
-        };
-        let usable = |current: bool| {
-            facts.secrets.iter().find(|row| match row.valid_until {
-                None => current,
-                Some(end) => !current && end > self.now,
-            })
-        };
-        match self.proven(&request.client_id, &secret, [true, false].map(usable)) {
-            Some(proven) => Ok((facts, proven)),
-            None => Err(self.wrong(Some(&facts.client), Outcome::BadSecret).await),
-        }
-    }
-
-    /// Compares with both secrets, always: a missing one costs what a wrong one does.
-    fn proven(
-        &self,
-        client_id: &str,
-        secret: &ClientSecret,
-        stored: [Option<&key_secret::Model>; 2],
-    ) -> Option<SecretId> {
-        let hasher = &self.app.keys.secrets;
-        let matches = stored.map(|row| match row {
-            Some(row) => hasher.verify(client_id, secret, &row.hash).then_some(row.id),
-            None => hasher.verify_nothing(client_id, secret).then_some(SecretId(uuid::Uuid::nil())),
-        });
-        matches.into_iter().flatten().next()
-    }
-
-    /// A wrong secret and an unknown client look the same from outside.
-    async fn wrong(&self, client: Option<&Client>, outcome: Outcome) -> ExchangeError {
-        let (outcome, description) = if self.origin.ip.is_none_or(|ip| self.app.limits.failure(ip)) {
-            (outcome, "The client is unknown or its secret is wrong.")
-        } else {
-            (Outcome::RateLimited, "Too many wrong credentials from this network: wait a minute.")
-        };
-        let event = self.event(client, ActivityKind::TokenRefused, outcome);
-        self.refuse(event, Refusal { outcome, description, spent: None }).await
-    }
-
     /// Steps 5 to 8.
     async fn grant(
         &self,
@@ -180,7 +99,7 @@ impl Exchange<'_> {
         spent: &mut Option<Spent>,
     ) -> Result<Option<IssuedToken>, ExchangeError> {
         let Facts { client, grantable, policy, .. } = facts;
-        self.check_state(client)?;
+        self.clients.check_state(client).map_err(ExchangeError::Refused)?;
         let quota = client.token_quota(&policy.settings);
         // Once, however often it begins anew.
         let spend = || self.app.limits.spend(client.key.id, Policy::Token, quota, 1);
@@ -198,30 +117,6 @@ impl Exchange<'_> {
             .map_err(|(outcome, description)| refused(outcome, description))?;
         let lifetime = token_lifetime(client, &policy.settings, self.now);
         Ok(self.issue(facts, grant, (lifetime, spent)).await?)
-    }
-
-    /// Step 5.
-    fn check_state(&self, client: &Client) -> Result<(), ExchangeError> {
-        let refused =
-            |outcome, description| Err(ExchangeError::Refused(Refusal { outcome, description, spent: None }));
-        match client.key.state {
-            KeyState::Deleted => refused(Outcome::Deleted, "This API key has been deleted."),
-            KeyState::Pending => refused(Outcome::Pending, "This API key waits for approval."),
-            _ if !client.owner.active => {
-                refused(Outcome::OwnerInactive, "The owner of this API key is deactivated.")
-            }
-            KeyState::Disabled => refused(Outcome::Disabled, "This API key is disabled."),
-            // In whole seconds, as tokens count: one that is made now would have ended.
-            KeyState::Enabled
-                if client.key.expires_at.is_some_and(|end| end.seconds() <= self.now.seconds()) =>
-            {
-                refused(Outcome::Expired, "This API key has ended.")
-            }
-            KeyState::Enabled if !client.may_be_used_from(self.origin.client()) => {
-                refused(Outcome::NetworkNotAllowed, "This API key may not be used from this address.")
-            }
-            KeyState::Enabled => Ok(()),
-        }
     }
 
     /// Step 8; nothing if what was looked at since step 2 has changed.
@@ -243,8 +138,7 @@ impl Exchange<'_> {
             jti: crate::entropy::id(&*self.app.entropy, self.now).simple().to_string(),
             generation: client.generation(),
         };
-        let mut event = self.event(Some(client), ActivityKind::TokenIssued, Outcome::Ok);
-        event.actor = Some(client.key.id.into());
+        let mut event = self.clients.event(client, ActivityKind::TokenIssued, Outcome::Ok);
         event.token_id = Some(claims.jti.clone());
         event.detail = Some(serde_json::json!({ "scope": claims.scope, "aud": claims.aud }));
         event.only_on = Some(facts.basis());
@@ -256,28 +150,6 @@ impl Exchange<'_> {
             }
             Written::Overtaken => None,
         })
-    }
-
-    /// The log knows of the refusal before it is answered: by a row, or by a count.
-    async fn refuse(&self, event: Event, refusal: Refusal) -> ExchangeError {
-        let logged = match self.app.refusals.note(self.origin.ip, event) {
-            Entry::Awaited(event) => self.app.journal.record(event).await.map(drop),
-            Entry::Row(event) => self.app.journal.submit(event).map(drop),
-            Entry::Counted => Ok(()),
-        };
-        match logged {
-            Ok(()) => ExchangeError::Refused(refusal),
-            Err(error) => ExchangeError::Failed(error),
-        }
-    }
-
-    /// An event that concerns this client; whether the client is its actor is for the caller to say.
-    fn event(&self, client: Option<&Client>, kind: ActivityKind, outcome: Outcome) -> Event {
-        Event {
-            key: client.map(|client| client.key.id),
-            owner: client.map(|client| client.owner.id),
-            ..self.origin.event(self.now, kind, outcome)
-        }
     }
 }
 
@@ -311,10 +183,8 @@ fn narrow(
     grantable: &Grantable,
     request: &ExchangeRequest,
 ) -> Narrowed<Grant> {
-    let identifier = |api: &api::Model| {
-        if api.built_in { issuer.to_owned() } else { api.identifier.clone() }
-    };
-    let named = |resource: &String| apis.iter().find(|api| identifier(api) == *resource).map(|api| api.id);
+    let named =
+        |resource: &String| apis.iter().find(|api| identifier(api, issuer) == *resource).map(|api| api.id);
     let wanted: Option<Vec<ApiId>> = request.resources.iter().map(named).collect();
     let Some(wanted) = wanted else {
         return Err((Outcome::InvalidTarget, "There is no API with the address given as resource."));
@@ -326,7 +196,7 @@ fn narrow(
     let mut audience: Vec<String> = apis
         .iter()
         .filter(|api| if wanted.is_empty() { granted(api) } else { wanted.contains(&api.id) })
-        .map(identifier)
+        .map(|api| identifier(api, issuer).to_owned())
         .collect();
     let audience =
         if audience.len() == 1 { Audience::One(audience.remove(0)) } else { Audience::Many(audience) };

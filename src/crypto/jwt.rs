@@ -2,6 +2,11 @@
 //!
 //! The JWT library parses a private key at every call, so signing is done here with the key pair itself; verification,
 //! where mistakes are dangerous, is the library's. Its time checks read the machine's clock, so `exp` is checked here.
+//!
+//! A token whose signature was checked once is remembered by its digest: what never changes is not checked again. Its end
+//! and its audience are checked at each sight.
+
+use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -13,10 +18,17 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation, decode, deco
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::digest::sha256;
+use crate::access::Scopes;
+use crate::recent::Recent;
+
 /// The media type of RFC 9068, section 2.1, as `typ` writes it.
 const TYPE: &str = "at+jwt";
 /// The name of the one algorithm that is implemented.
 pub const ES256: &str = "ES256";
+
+/// So many tokens are remembered: about 20 MB.
+const REMEMBERED: usize = 16_384;
 
 /// A key could not be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +65,31 @@ pub enum Audience {
     Many(Vec<String>),
 }
 
-/// The token is not one of ours, not for us, or has ended.
+impl Audience {
+    /// Whether the token is for this API.
+    pub fn has(&self, identifier: &str) -> bool {
+        self.iter().any(|one| one == identifier)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many.as_slice(),
+        }
+        .iter()
+        .map(String::as_str)
+    }
+}
+
+/// What a token says that was signed here.
+#[derive(Debug)]
+pub struct Verified {
+    pub claims: Claims,
+    /// The scope of the claims.
+    pub scopes: Scopes,
+}
+
+/// The token is not one of ours, or has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidToken;
 
@@ -143,24 +179,42 @@ impl Verifier {
 #[derive(Debug)]
 pub struct KeyRing {
     pub signer: Signer,
-    pub verifiers: Vec<Verifier>,
+    verifiers: Vec<Verifier>,
+    /// Tokens that one of these verifiers has accepted, by the digest of their text.
+    verified: Recent<[u8; 32], Arc<Verified>>,
 }
 
 impl KeyRing {
+    pub fn new(signer: Signer, verifiers: Vec<Verifier>) -> Self {
+        Self { signer, verifiers, verified: Recent::new(REMEMBERED) }
+    }
+
     /// The JWK set (RFC 7517, section 5).
     pub fn jwks(&self) -> serde_json::Value {
         serde_json::json!({ "keys": self.verifiers.iter().map(|verifier| &verifier.jwk).collect::<Vec<_>>() })
     }
 
-    /// Checks an access token for `audience`. The algorithm is the one that the named key is for; nothing else in the
-    /// header counts but the type.
-    pub fn verify(
-        &self,
-        token: &str,
-        issuer: &str,
-        audience: &str,
-        now: Timestamp,
-    ) -> Result<Claims, InvalidToken> {
+    /// Checks that an access token is ours and has not ended. For whom it is, the caller checks ([`Audience::has`]).
+    pub fn verify(&self, token: &str, issuer: &str, now: Timestamp) -> Result<Arc<Verified>, InvalidToken> {
+        let digest = sha256(token.as_bytes());
+        let verified = match self.verified.get(&digest) {
+            Some(verified) => verified,
+            None => {
+                let verified = Arc::new(self.decode(token, issuer)?);
+                self.verified.put(digest, Arc::clone(&verified), 1);
+                verified
+            }
+        };
+        let Claims { iss, exp, .. } = &verified.claims;
+        if iss != issuer || *exp <= now.seconds() {
+            return Err(InvalidToken);
+        }
+        Ok(verified)
+    }
+
+    /// What never changes. The algorithm is the one that the named key is for; nothing else in the header counts but the
+    /// type.
+    fn decode(&self, token: &str, issuer: &str) -> Result<Verified, InvalidToken> {
         let header = decode_header(token).map_err(|_| InvalidToken)?;
         if !header.typ.is_some_and(|typ| is_access_token_type(&typ)) {
             return Err(InvalidToken);
@@ -173,13 +227,11 @@ impl KeyRing {
         let mut validation = Validation::new(verifier.algorithm);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_issuer(&[issuer]);
-        validation.set_audience(&[audience]);
+        validation.validate_aud = false;
         validation.validate_exp = false;
         let claims = decode::<Claims>(token, &verifier.key, &validation).map_err(|_| InvalidToken)?.claims;
-        if claims.exp <= now.seconds() {
-            return Err(InvalidToken);
-        }
-        Ok(claims)
+        let scopes = Scopes::parse(&claims.scope);
+        Ok(Verified { claims, scopes })
     }
 }
 
@@ -187,4 +239,97 @@ impl KeyRing {
 fn is_access_token_type(typ: &str) -> bool {
     let typ = typ.to_ascii_lowercase();
     typ.strip_prefix("application/").unwrap_or(&typ) == TYPE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &str = "https://keys.example.com";
+
+    fn new_ring() -> KeyRing {
+        let key = NewSigningKey::generate().unwrap();
+        let signer = Signer::new(&key.kid, &key.private_key).unwrap();
+        KeyRing::new(signer, vec![Verifier::new(&key.kid, &key.public_jwk).unwrap()])
+    }
+
+    fn claims(jti: &str) -> Claims {
+        Claims {
+            iss: ISSUER.to_owned(),
+            sub: "user_1".to_owned(),
+            aud: Audience::Many(vec!["https://a.example".to_owned(), "https://b.example".to_owned()]),
+            client_id: "C".to_owned(),
+            scope: "b a".to_owned(),
+            iat: 1_000,
+            exp: 1_600,
+            jti: jti.to_owned(),
+            generation: 1,
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp(seconds * 1_000)
+    }
+
+    fn remembered(ring: &KeyRing, token: &str) -> bool {
+        ring.verified.get(&sha256(token.as_bytes())).is_some()
+    }
+
+    #[test]
+    fn a_token_is_remembered_and_ends_at_its_end_all_the_same() {
+        let ring = new_ring();
+        let token = ring.signer.sign(&claims("1")).unwrap();
+        let first = ring.verify(&token, ISSUER, at(1_000)).unwrap();
+        assert_eq!(first.scopes, Scopes::parse("a b"));
+        let again = ring.verify(&token, ISSUER, at(1_599)).unwrap();
+        assert!(Arc::ptr_eq(&first, &again));
+        assert_eq!(ring.verify(&token, ISSUER, at(1_600)).unwrap_err(), InvalidToken);
+        assert_eq!(ring.verify(&token, "https://other.example", at(1_000)).unwrap_err(), InvalidToken);
+    }
+
+    #[test]
+    fn what_was_cut_changed_or_refused_is_not_found() {
+        let ring = new_ring();
+        let token = ring.signer.sign(&claims("1")).unwrap();
+        ring.verify(&token, ISSUER, at(1_000)).unwrap();
+        let (head, signature) = token.rsplit_once('.').unwrap();
+        let (header, payload) = head.split_once('.').unwrap();
+        let other = ring.signer.sign(&claims("2")).unwrap();
+        let other_payload = other.split('.').nth(1).unwrap();
+        let wrong = [
+            token[..token.len() - 1].to_owned(),
+            format!("{token}A"),
+            head.to_owned(),
+            format!("{header}.{payload}."),
+            format!("{header}.{other_payload}.{signature}"),
+            new_ring().signer.sign(&claims("1")).unwrap(),
+        ];
+        for wrong in wrong {
+            assert_eq!(ring.verify(&wrong, ISSUER, at(1_000)).unwrap_err(), InvalidToken, "{wrong}");
+            assert!(!remembered(&ring, &wrong), "{wrong}");
+        }
+        let foreign = Claims { iss: "https://other.example".to_owned(), ..claims("3") };
+        let foreign = ring.signer.sign(&foreign).unwrap();
+        assert!(ring.verify(&foreign, ISSUER, at(1_000)).is_err() && !remembered(&ring, &foreign));
+    }
+
+    #[test]
+    fn the_most_recent_are_remembered_and_the_others_are_checked_again() {
+        let ring = KeyRing { verified: Recent::new(2), ..new_ring() };
+        let tokens = ["1", "2", "3"].map(|jti| ring.signer.sign(&claims(jti)).unwrap());
+        for token in &tokens {
+            ring.verify(token, ISSUER, at(1_000)).unwrap();
+        }
+        assert_eq!(tokens.each_ref().map(|token| remembered(&ring, token)), [false, true, true]);
+        ring.verify(&tokens[0], ISSUER, at(1_000)).unwrap();
+    }
+
+    #[test]
+    fn an_audience_is_one_or_several() {
+        let many = claims("1").aud;
+        assert!(many.has("https://a.example") && many.has("https://b.example"));
+        assert!(!many.has("https://c.example") && !many.has("") && !Audience::Many(Vec::new()).has(""));
+        let one = Audience::One("https://a.example".to_owned());
+        assert!(one.has("https://a.example") && !one.has("https://a.example/"));
+    }
 }

@@ -96,8 +96,10 @@ pub(super) enum ActivityKind {
     SigningKeyRotated,
     /// An access token was issued.
     TokenIssued,
-    /// An exchange was refused; the outcome says why.
+    /// A client was refused at the token endpoint, or at another that takes its secret; the outcome says why.
     TokenRefused,
+    /// An access token was revoked by itself.
+    TokenRevoked,
     /// Somebody signed in.
     SignedIn,
     /// Somebody was refused to sign in; the outcome says why.

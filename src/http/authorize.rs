@@ -67,6 +67,15 @@ pub(super) fn challenge(headers: &mut HeaderMap, issuer: &str, challenge: Challe
     }
 }
 
+/// Asks for a token with these scopes, which are needed together (RFC 6750, section 3.1).
+pub(super) fn insufficient_scope(headers: &mut HeaderMap, issuer: &str, scope: &str) {
+    let metadata = format!("resource_metadata=\"{issuer}/.well-known/oauth-protected-resource\"");
+    let error = "error=\"insufficient_scope\", error_description=\"The access token lacks a scope\"";
+    if let Ok(value) = HeaderValue::from_str(&format!("Bearer {error}, scope=\"{scope}\", {metadata}")) {
+        headers.insert(WWW_AUTHENTICATE, value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

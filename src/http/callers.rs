@@ -30,9 +30,15 @@ impl Refused {
         Self { status, code, message: message.into(), challenge: None }
     }
 
-    fn unauthorized(challenge: Challenge, message: &str) -> Self {
+    pub(super) fn unauthorized(challenge: Challenge, message: &str) -> Self {
         let refused = Self::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message);
         Self { challenge: Some(challenge), ..refused }
+    }
+
+    /// Which of several headers is meant cannot be told.
+    pub(super) fn several_headers() -> Self {
+        let message = "There is more than one Authorization header.";
+        Self::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message)
     }
 
     /// What the headers of the answer say beside the status: what to present, when to come back.
@@ -75,10 +81,7 @@ pub(super) async fn caller(
         Presented::Basic(_) | Presented::Other => {
             Err(Refused::unauthorized(Challenge::Bearer, "Only Bearer access tokens are accepted here."))
         }
-        Presented::Several => {
-            let message = "There is more than one Authorization header.";
-            Err(Refused::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message))
-        }
+        Presented::Several => Err(Refused::several_headers()),
     }
 }
 

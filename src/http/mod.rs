@@ -9,18 +9,22 @@ mod error;
 mod graphql;
 mod headers;
 mod health;
+mod introspect;
+mod oauth;
 mod origin;
 pub mod outcomes;
 mod parameters;
+mod revoke;
 mod sessions;
 mod token;
+mod verify;
 mod whoami;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -34,13 +38,23 @@ pub struct AppState {
     pub schema: Schema,
 }
 
+/// What gateways ask, by the method of the request that they ask about.
+const VERIFY: &str = "/auth/verify";
+const VERIFY_FOLDER: &str = "/auth/verify/";
+const VERIFY_BELOW: &str = "/auth/verify/{*rest}";
+
 /// Every route: a path, and what answers there. The tests compare this with what they know.
 pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
     vec![
         // Integrations: from a secret to a token.
         ("/oauth/token", post(token::exchange)),
         ("/api/v2/authenticate", post(token::authenticate)),
+        ("/oauth/revoke", post(revoke::revoke)),
         // Whoever verifies tokens.
+        ("/oauth/introspect", post(introspect::introspect)),
+        (VERIFY, any(verify::verify)),
+        (VERIFY_FOLDER, any(verify::verify)),
+        (VERIFY_BELOW, any(verify::verify)),
         ("/.well-known/oauth-authorization-server", get(discovery::authorization_server)),
         ("/.well-known/openid-configuration", get(discovery::authorization_server)),
         ("/.well-known/oauth-protected-resource", get(discovery::protected_resource)),
@@ -63,11 +77,15 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
 pub fn router(state: AppState) -> Router {
     let origins = &state.app.cors_origins;
     let cors = option_layer((!origins.is_empty()).then(|| cross_origin::cors(origins)));
-    routes()
-        .into_iter()
+    // Gateways pass on what browsers sent them: neither a preflight nor a cookie may be answered for them here.
+    let (of_gateways, ours): (Vec<_>, Vec<_>) =
+        routes().into_iter().partition(|(path, _)| matches!(*path, VERIFY | VERIFY_FOLDER | VERIFY_BELOW));
+    let of_gateways =
+        of_gateways.into_iter().fold(Router::new(), |router, (path, handler)| router.route(path, handler));
+    ours.into_iter()
         .fold(Router::new(), |router, (path, handler)| {
             let handler = if speaks_oauth(path) {
-                handler.fallback(token::method_not_allowed)
+                handler.fallback(oauth::method_not_allowed)
             } else {
                 handler.fallback(error::method_not_allowed)
             };
@@ -76,6 +94,7 @@ pub fn router(state: AppState) -> Router {
         .fallback(error::no_such_path)
         .layer(from_fn(cross_origin::guard_cookie))
         .layer(cors)
+        .merge(of_gateways)
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn_with_state(state.clone(), origin::trace))
         .with_state(state)

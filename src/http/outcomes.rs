@@ -94,16 +94,20 @@ pub fn reference() -> String {
 }
 
 const OTHERS: &str = "
-Further errors of the token endpoint, which are not logged because no client was recognised:
+`/oauth/revoke` and `/oauth/introspect` tell the same of a client and its secret. Further errors of the three, which are not logged:
 
 | `error` | status | when |
 | --- | --- | --- |
 | `invalid_request` | 400 | A parameter is missing, repeated or malformed, or two ways to authenticate were used. |
 | `invalid_request` | 405 | The method is not POST. |
-| `invalid_request` | 413 | The body is longer than 8 KiB. |
+| `invalid_request` | 413 | The body is longer than 8 KiB; than 64 KiB, if it tells of a token. |
 | `invalid_scope` | 400 | The scope is not a list of names with single spaces between. |
 | `unsupported_grant_type` | 400 | `grant_type` is not `client_credentials`. |
 | `invalid_client` | 401 | No credentials, or an `Authorization` header that is not Basic. |
+| `invalid_token` | 401 | The access token that the client authenticates with is not valid (any more), or for another API. |
+| `insufficient_scope` | 403 | At `/oauth/introspect`: the client does not hold `tokens:introspect`. |
+| `invalid_grant` | 400 | At `/oauth/revoke`: the token is another client's. |
+| `rate_limited` | 429 | At `/oauth/introspect`: the limit of calls is reached; Retry-After says when to try again. |
 | `temporarily_unavailable` | 503 | The database does not answer, or its disk has little room left; Retry-After says when to try again. |
 | `server_error` | 500 | A defect; the log has the details under the request's id. |
 
@@ -122,6 +126,7 @@ Codes of problem details (RFC 9457), on every path that is neither `/graphql` no
 | --- | --- | --- |
 | `NOT_FOUND` | 404 | There is nothing at this path. |
 | `UNAUTHENTICATED` | 401 | No credential, or one that is not valid (any more). |
+| `FORBIDDEN` | 403 | At `/auth/verify`: the token lacks a scope that is demanded; the challenge names all that are. |
 | `RATE_LIMITED` | 429 | The limit of the API key is reached, or there were too many attempts to sign in; Retry-After says when to try again. |
 | `BAD_USER_INPUT` | 400, 413, 415 | The request is not what the path takes; `detail` says what is. |
 | `INSECURE` | 403 | Signing in over plain HTTP beyond this machine. |

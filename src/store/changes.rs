@@ -33,8 +33,10 @@ impl Changed {
     /// What a change that is logged as this concerns.
     pub fn of(events: &[Event]) -> Self {
         let mut keys = Vec::new();
-        for event in events.iter().filter(|event| event.kind.family() == ActivityFamily::Change) {
+        for event in events {
             match (event.kind, event.target) {
+                (ActivityKind::TokenRevoked, _) => keys.extend(event.key),
+                (kind, _) if kind.family() != ActivityFamily::Change => {}
                 // What is new has no keys yet, and passwords and names are not kept in memory.
                 (
                     ActivityKind::UserCreated

@@ -15,6 +15,7 @@ mod key_filter;
 pub mod keys;
 pub mod ownership;
 pub mod page;
+pub mod revocations;
 pub mod roles;
 mod rows;
 pub mod scopes;

@@ -62,6 +62,11 @@ pub async fn find_by_names(db: &impl ConnectionTrait, names: &[String]) -> Resul
     Ok(rows::shared::<scope::Entity>().filter(Column::Name.is_in(names)).all(db).await?)
 }
 
+/// What an API is called in tokens: the built-in one is the issuer itself.
+pub fn identifier<'a>(api: &'a api::Model, issuer: &'a str) -> &'a str {
+    if api.built_in { issuer } else { &api.identifier }
+}
+
 /// All APIs: there are few.
 pub async fn apis(db: &impl ConnectionTrait) -> Result<Vec<api::Model>> {
     Ok(rows::shared::<api::Entity>().all(db).await?)

@@ -19,7 +19,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("recent", &[]),
     ("space", &[]),
     // 1: queries, secrets, limits.
-    ("crypto", &["entropy"]),
+    ("crypto", &["access", "entropy", "recent"]),
     ("limits", &["clock", "config", "error", "values"]),
     ("store", &["access", "config", "entropy", "error", "values"]),
     // 2: one request, and what is built once. The journal and the bootstrap are parts of what is built.
@@ -30,7 +30,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("refusals", &["entropy", "error", "limits", "store"]),
     ("usage", &["error", "store"]),
     ("passwords", &["crypto", "entropy", "error"]),
-    ("registry", &["clock", "error", "store"]),
+    ("registry", &["access", "clock", "error", "store"]),
     (
         "app",
         &[
@@ -53,6 +53,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     ("context", &["access", "app", "entropy", "error", "limits", "store"]),
     ("giving", &["access", "context", "error", "store"]),
+    ("gate", &["access", "app", "context", "crypto", "error", "limits", "refusals", "registry", "store"]),
     // 3: what the server can do.
     (
         "actions",
@@ -63,6 +64,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "crypto",
             "entropy",
             "error",
+            "gate",
             "giving",
             "journal",
             "limits",

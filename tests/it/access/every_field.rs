@@ -256,6 +256,12 @@ const FIELDS: &[(&str, &str, &str)] = &[
 const ROUTES: &[(Method, &str)] = &[
     (Method::POST, "/oauth/token"),
     (Method::POST, "/api/v2/authenticate"),
+    (Method::POST, "/oauth/revoke"),
+    (Method::POST, "/oauth/introspect"),
+    (Method::GET, "/auth/verify"),
+    (Method::POST, "/auth/verify"),
+    (Method::GET, "/auth/verify/"),
+    (Method::GET, "/auth/verify/{*rest}"),
     (Method::GET, "/.well-known/oauth-authorization-server"),
     (Method::GET, "/.well-known/openid-configuration"),
     (Method::GET, "/.well-known/oauth-protected-resource"),

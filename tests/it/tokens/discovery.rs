@@ -29,9 +29,20 @@ async fn the_metadata_are_at_both_addresses() {
       "grant_types_supported": [
         "client_credentials"
       ],
+      "introspection_endpoint": "https://keys.example.com/oauth/introspect",
+      "introspection_endpoint_auth_methods_supported": [
+        "client_secret_basic",
+        "client_secret_post",
+        "Bearer"
+      ],
       "issuer": "https://keys.example.com",
       "jwks_uri": "https://keys.example.com/.well-known/jwks.json",
       "response_types_supported": [],
+      "revocation_endpoint": "https://keys.example.com/oauth/revoke",
+      "revocation_endpoint_auth_methods_supported": [
+        "client_secret_basic",
+        "client_secret_post"
+      ],
       "token_endpoint": "https://keys.example.com/oauth/token",
       "token_endpoint_auth_methods_supported": [
         "client_secret_basic",
@@ -72,6 +83,10 @@ async fn the_addresses_in_the_metadata_lead_somewhere() {
     assert_eq!(jwks.text, get(&server, "/.well-known/jwks.json").await.text);
     let exchange = Answer::of(server.http.post(metadata["token_endpoint"].as_str().unwrap())).await;
     assert_eq!(exchange.json()["error"], "invalid_request");
+    for endpoint in ["revocation_endpoint", "introspection_endpoint"] {
+        let answer = Answer::of(server.http.post(metadata[endpoint].as_str().unwrap())).await;
+        assert_eq!(answer.json()["error"], "invalid_request", "{endpoint}");
+    }
     server.stop().await;
 }
 

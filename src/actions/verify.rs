@@ -1,0 +1,72 @@
+//! Whether a request that a gateway has received may pass: forward authentication by an access token.
+
+use std::sync::Arc;
+
+use crate::access::{Caller, Scopes};
+use crate::app::App;
+use crate::context::{Context, Origin};
+use crate::error::Result;
+use crate::gate;
+use crate::limits::Spent;
+use crate::store::scopes::identifier;
+
+pub use crate::gate::Known;
+
+/// How the last use of a key names a request that a gateway has asked about.
+const VERIFICATION: &str = "auth/verify";
+/// In points of the limit of calls.
+const COST: u64 = 1;
+
+/// What the gateway demands of the token.
+#[derive(Debug, Default)]
+pub struct Demand {
+    /// All of them.
+    pub scopes: Scopes,
+    /// The token is for each of these APIs; for any API of this server, if there are none.
+    pub audiences: Vec<String>,
+}
+
+/// What is answered about a valid token.
+#[derive(Debug)]
+pub struct Answer {
+    pub known: Known,
+    pub spent: Option<Spent>,
+    /// Whether its bearer may pass.
+    pub verdict: Verdict,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Pass,
+    InsufficientScope,
+    RateLimited,
+}
+
+/// Judges the token by the demand. One that is not valid, or not for these APIs, is
+/// [`Error::Unauthenticated`](crate::error::Error::Unauthenticated).
+pub async fn verify(app: &Arc<App>, origin: Origin, token: &str, demand: &Demand) -> Result<Answer> {
+    let now = app.clock.now();
+    let known = gate::presented(app, &origin, token, now, |known| is_for(app, known, demand)).await?;
+    let cx = Context::new(Arc::clone(app), Caller::Machine(known.machine()), origin, now);
+    let spent = cx.spend(COST);
+    let verdict = if spent.is_some_and(|spent| !spent.allowed) {
+        Verdict::RateLimited
+    } else if demand.scopes.without(&known.scopes).is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::InsufficientScope
+    };
+    if verdict != Verdict::RateLimited {
+        cx.note_use(Some(VERIFICATION));
+    }
+    Ok(Answer { known, spent, verdict })
+}
+
+fn is_for(app: &App, known: &Known, demand: &Demand) -> bool {
+    let audience = &known.token.claims.aud;
+    if demand.audiences.is_empty() {
+        let apis = &known.facts.policy.apis;
+        return apis.iter().any(|api| audience.has(identifier(api, &app.issuer)));
+    }
+    demand.audiences.iter().all(|wanted| audience.has(wanted))
+}

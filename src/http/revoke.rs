@@ -1,0 +1,37 @@
+//! `POST /oauth/revoke` (RFC 7009): the end of one token before its time.
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+
+use super::AppState;
+use super::headers::no_store;
+use super::oauth::{About, OauthError, about, challenged, invalid_request, refused};
+use crate::actions::revoke::{self, Revocation};
+use crate::context::Origin;
+
+/// 200 tells that nobody can use the token any more, not that somebody could.
+pub(super) async fn revoke(
+    State(state): State<AppState>,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let About { credential, token } = match about(&headers, body).await {
+        Ok(about) => about,
+        Err(error) => return challenged(error.into_response()),
+    };
+    match revoke::revoke(&state.app, origin.clone(), &credential, &token).await {
+        Ok(Revocation::Done) => {
+            let mut response = StatusCode::OK.into_response();
+            no_store(response.headers_mut());
+            response
+        }
+        Ok(Revocation::NotYours) => {
+            let description = "The token was issued to another client.";
+            OauthError { error: "invalid_grant", ..invalid_request(description) }.into_response()
+        }
+        Err(error) => refused(&error, &origin, &headers, &state.app.issuer),
+    }
+}
