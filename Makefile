@@ -80,7 +80,7 @@ generate: ## write schema.graphql and the generated pages of docs/
 	tests/features > "$(TARGET_DIR)/generated/docs/features.md"
 	@for file in $(GENERATED); do mv "$(TARGET_DIR)/generated/$$file" "$$file"; done
 
-bench: ## measure the token endpoint against a bare floor, what tokens are worth against bare handlers, refused GraphQL requests, and lists of a million keys
+bench: ## measure the token endpoint against a bare floor, what tokens are worth against bare handlers, refused GraphQL requests, lists and changes of many keys
 	cargo bench --locked --profile "$(PROFILE)" --bench exchange --bench verify --bench graphql --bench lists
 
 help: ## list these targets

@@ -37,7 +37,7 @@ struct State {
 pub enum Entry {
     /// By a row of its own, which the answer waits for.
     Awaited(Event),
-    /// By a row of its own. The answer does not wait: see [`Minute::is_early`].
+    /// By a row of its own. The answer does not wait.
     Row(Event),
     /// It was counted.
     Counted,

@@ -69,7 +69,7 @@ async fn measure(plan: &Plan, server: Option<&str>) -> anyhow::Result<usize> {
 
     let changes = measure_changes(plan, &stores).await?;
     let changed = plan.changed;
-    let title = format!("changes of {changed} keys on {engine}, the median of {ROUNDS_OF_CHANGES} rounds");
+    let title = format!("changes of {changed} keys on {engine}");
     let columns = plan.sizes.map(|size| format!("{size} others"));
     print(&mut stdout().lock(), &title, &columns, (&changes, !plan.is_meaningless()))?;
 

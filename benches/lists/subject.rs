@@ -78,9 +78,8 @@ impl Subject {
             .replace("CLIENT", &text("/clientId")?[..12])
             .replace("HINT", text("/secrets/0/hint")?)
             .replace("OWNER", text("/owner/id")?);
-        let of_each =
-            if case.is_count { "totalCount" } else { "nodes { id name clientId readOnly createdAt }" };
-        Ok(format!("{{ apiKeys({arguments}{order}) {{ {of_each} }} }}"))
+        let fields = case.fields;
+        Ok(format!("{{ apiKeys({arguments}{order}) {{ {fields} }} }}"))
     }
 
     /// How long a request takes, until its answer is there as a whole.

@@ -178,9 +178,9 @@ CREATE TABLE key_secrets (
     valid_until BIGINT,
     last_used_at BIGINT
 );
--- One current secret and one previous secret a key, whatever happens at the same time.
-CREATE UNIQUE INDEX key_secrets_current ON key_secrets (key_id) WHERE valid_until IS NULL;
-CREATE UNIQUE INDEX key_secrets_previous ON key_secrets (key_id) WHERE valid_until IS NOT NULL;
+-- One current secret and one previous secret a key, whatever happens at the same time; and how the secrets of a key are
+-- found. Two partial indexes would say the former and not do the latter: every exchange would read the whole table.
+CREATE UNIQUE INDEX key_secrets_key ON key_secrets (key_id, (valid_until IS NULL));
 CREATE INDEX key_secrets_issued ON key_secrets (created_at, key_id) WHERE valid_until IS NULL;
 CREATE INDEX key_secrets_hint ON key_secrets (hint);
 
