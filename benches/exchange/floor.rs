@@ -74,8 +74,8 @@ pub(crate) fn start(pinned: bool) -> anyhow::Result<Target> {
     BufReader::new(server.0.stdout.take().context("the floor's output")?).read_line(&mut line)?;
     let Announcement { address, client_id, client_secret } =
         serde_json::from_str(&line).context("the floor did not start")?;
-    let request = token_request(address, &client_id, &client_secret);
-    Ok(Target { name: "floor", server, address, request, _directory: None })
+    let requests = vec![token_request(address, &client_id, &client_secret)];
+    Ok(Target { name: "floor", server, address, requests, _directory: None })
 }
 
 /// Serves the floor until the process that started it is gone.

@@ -17,8 +17,8 @@ use crate::process::Target;
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Plan {
-    /// The levels: how many connections ask at the same time.
-    pub(crate) clients: &'static [usize],
+    /// The levels.
+    pub(crate) shapes: &'static [Shape],
     pub(crate) rounds: usize,
     pub(crate) round: Duration,
     pub(crate) warm_up: Duration,
@@ -26,9 +26,19 @@ pub(crate) struct Plan {
     pub(crate) trial: bool,
 }
 
-/// What was measured with a number of clients: first the floor, then the subjects.
-pub(crate) struct Level {
+/// Who asks at a level, and what is asked of it.
+pub(crate) struct Shape {
+    /// How many connections ask at the same time.
     pub(crate) clients: usize,
+    /// How many keys they exchange, in turn.
+    pub(crate) keys: usize,
+    /// The least ratio to the floor that a run may find: on SQLite, on PostgreSQL.
+    pub(crate) least: [Option<f64>; 2],
+}
+
+/// What was measured at a level: first the floor, then the subjects.
+pub(crate) struct Level {
+    pub(crate) shape: &'static Shape,
     pub(crate) series: Vec<Series>,
 }
 
@@ -50,16 +60,16 @@ struct Answers {
     first_wrong: Option<anyhow::Error>,
 }
 
-pub(crate) async fn level(plan: &Plan, targets: &[Target], clients: usize) -> anyhow::Result<Level> {
-    let mut level = Level { clients, series: Vec::new() };
+pub(crate) async fn level(plan: &Plan, targets: &[Target], shape: &'static Shape) -> anyhow::Result<Level> {
+    let mut level = Level { shape, series: Vec::new() };
     for target in targets {
         let mut warm_up = Series::new(target.name);
-        warm_up.measure(target, clients, plan.warm_up).await?;
+        warm_up.measure(target, shape, plan.warm_up).await?;
         level.series.push(Series::new(target.name));
     }
     for _ in 0..plan.rounds {
         for (target, series) in targets.iter().zip(&mut level.series) {
-            series.measure(target, clients, plan.round).await?;
+            series.measure(target, shape, plan.round).await?;
         }
     }
     Ok(level)
@@ -71,24 +81,25 @@ impl Series {
     }
 
     /// One round.
-    async fn measure(&mut self, target: &Target, clients: usize, length: Duration) -> anyhow::Result<()> {
-        let connections = timeout(GRACE, connect(target.address, &target.request, clients));
+    async fn measure(&mut self, target: &Target, shape: &Shape, length: Duration) -> anyhow::Result<()> {
+        let requests: Vec<_> = target.requests.iter().take(shape.keys).cloned().collect();
+        let connections = timeout(GRACE, connect(target.address, &requests, shape.clients));
         let connections = connections.await.context("no first answer").flatten().context(target.name)?;
         let processor_time = host::processor_time();
         let start = host::now();
-        let all = timeout(length + GRACE, ask_all(connections, &target.request, start + length));
+        let all = timeout(length + GRACE, ask_all(connections, &requests, start + length));
         let answers = all.await.with_context(|| format!("{} stopped answering", target.name))??;
         let elapsed = start.elapsed();
         if let Some(first) = answers.first_wrong {
             let asked = answers.wrong + answers.latencies.len();
             let wrong = answers.wrong;
             return Err(first.context(format!(
-                "{}, level {clients}: {wrong} of {asked} went wrong; the first",
-                self.name
+                "{}, {} clients: {wrong} of {asked} went wrong; the first",
+                self.name, shape.clients
             )));
         }
         let count = u32::try_from(answers.latencies.len())?;
-        ensure!(count > 0, "{}, level {clients}: not one answer", self.name);
+        ensure!(count > 0, "{}, {} clients: not one answer", self.name, shape.clients);
         self.rates.push(f64::from(count) / elapsed.as_secs_f64());
         self.latencies.extend(answers.latencies);
         if let (Some(before), Some(after)) = (processor_time, host::processor_time()) {
@@ -99,9 +110,13 @@ impl Series {
 }
 
 /// Opens the connections and asks once on each, so that a round holds nothing of their making.
-async fn connect(address: SocketAddr, request: &[u8], clients: usize) -> anyhow::Result<Vec<Connection>> {
+async fn connect(
+    address: SocketAddr,
+    requests: &[Arc<[u8]>],
+    clients: usize,
+) -> anyhow::Result<Vec<Connection>> {
     let mut connections = Vec::new();
-    for _ in 0..clients {
+    for request in requests.iter().cycle().take(clients) {
         let mut connection = Connection::open(address).await?;
         connection.exchange(request).await?;
         connections.push(connection);
@@ -111,12 +126,16 @@ async fn connect(address: SocketAddr, request: &[u8], clients: usize) -> anyhow:
 
 async fn ask_all(
     connections: Vec<Connection>,
-    request: &Arc<[u8]>,
+    requests: &[Arc<[u8]>],
     deadline: Instant,
 ) -> anyhow::Result<Answers> {
     let mut clients = JoinSet::new();
-    for connection in connections {
-        clients.spawn(ask(connection, Arc::clone(request), deadline));
+    let count = connections.len();
+    for (place, connection) in connections.into_iter().enumerate() {
+        // Each takes its own share of the keys, in turn; with fewer keys than clients, they share.
+        let own = requests.iter().cycle().skip(place).step_by(count);
+        let own = own.take(requests.len().div_ceil(count)).cloned().collect();
+        clients.spawn(ask(connection, own, deadline));
     }
     let mut all = Answers::default();
     while let Some(answers) = clients.join_next().await {
@@ -129,11 +148,14 @@ async fn ask_all(
 }
 
 /// One client: asks until the deadline, or until an answer is wrong (its connection may be out of step then).
-async fn ask(mut connection: Connection, request: Arc<[u8]>, deadline: Instant) -> Answers {
+async fn ask(mut connection: Connection, requests: Vec<Arc<[u8]>>, deadline: Instant) -> Answers {
     let mut answers = Answers::default();
     let mut asked = host::now();
-    while asked < deadline {
-        if let Err(error) = connection.exchange(&request).await {
+    for request in requests.iter().cycle() {
+        if asked >= deadline {
+            break;
+        }
+        if let Err(error) = connection.exchange(request).await {
             answers.wrong += 1;
             answers.first_wrong = Some(error);
             break;

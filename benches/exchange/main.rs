@@ -16,14 +16,19 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::load::{Level, Plan};
+use crate::load::{Level, Plan, Shape};
 use crate::postgres::Database;
 
 /// How the floor is told apart when this binary starts itself again.
 const SERVE_FLOOR: &str = "--serve-floor";
 
 const MEASURE: Plan = Plan {
-    clients: &[1, 32],
+    shapes: &[
+        Shape { clients: 1, keys: 1, least: [None, None] },
+        Shape { clients: 32, keys: 1, least: [Some(0.55), Some(0.35)] },
+        Shape { clients: 128, keys: 1, least: [Some(0.65), Some(0.35)] },
+        Shape { clients: 64, keys: 1_000, least: [Some(0.5), Some(0.35)] },
+    ],
     rounds: 5,
     round: Duration::from_secs(2),
     warm_up: Duration::from_millis(500),
@@ -31,7 +36,10 @@ const MEASURE: Plan = Plan {
 };
 
 const TRIAL: Plan = Plan {
-    clients: &[1, 4],
+    shapes: &[
+        Shape { clients: 1, keys: 1, least: [None, None] },
+        Shape { clients: 4, keys: 3, least: [None, None] },
+    ],
     rounds: 1,
     round: Duration::from_millis(200),
     warm_up: Duration::from_millis(50),
@@ -77,13 +85,15 @@ async fn interrupted() -> anyhow::Result<()> {
 
 /// Starts the servers, measures every level, and leaves no server behind.
 async fn measure(plan: &Plan, pinned: bool, database: Option<&Database>) -> anyhow::Result<Vec<Level>> {
-    let mut targets = vec![floor::start(pinned)?, subject::start("sqlite", pinned, None).await?];
+    let keys = plan.shapes.iter().map(|shape| shape.keys).max().unwrap_or(1);
+    let sqlite = subject::start("sqlite", pinned, None, keys).await?;
+    let mut targets = vec![floor::start(pinned)?, sqlite];
     if let Some(database) = database {
-        targets.push(subject::start("postgres", pinned, Some(database.url())).await?);
+        targets.push(subject::start("postgres", pinned, Some(database.url()), keys).await?);
     }
     let mut levels = Vec::new();
-    for &clients in plan.clients {
-        levels.push(load::level(plan, &targets, clients).await?);
+    for shape in plan.shapes {
+        levels.push(load::level(plan, &targets, shape).await?);
     }
     for target in &mut targets {
         if let Some(status) = target.server.ended()? {

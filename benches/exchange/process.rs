@@ -12,12 +12,12 @@ use tempfile::TempDir;
 const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 
-/// A running server and the one request that is sent to it. The directory outlives the process (fields drop in order).
+/// A running server and the requests that are sent to it, one for each key. The directory outlives the process (fields drop in order).
 pub(crate) struct Target {
     pub(crate) name: &'static str,
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
-    pub(crate) request: Arc<[u8]>,
+    pub(crate) requests: Vec<Arc<[u8]>>,
     /// Removed with the target; only held.
     pub(crate) _directory: Option<TempDir>,
 }

@@ -1,8 +1,10 @@
-//! The figures: a table for people and one line of JSON for programs. There is no target; a ratio is compared with earlier ones.
+//! The figures: a table for people and one line of JSON for programs. A run that finds less than a
+//! level demands fails.
 
 use std::io::Write;
 use std::time::Duration;
 
+use anyhow::ensure;
 use serde::Serialize;
 
 use crate::load::{Level, Plan, Series};
@@ -24,6 +26,7 @@ struct Report {
 #[derive(Serialize)]
 struct LevelReport {
     clients: usize,
+    keys: usize,
     servers: Vec<ServerReport>,
 }
 
@@ -38,6 +41,8 @@ struct ServerReport {
     load_share: Option<f64>,
     /// Requests a second divided by the floor's in the same round; the floor itself has none.
     ratio: Option<Ratio>,
+    /// What the median of the ratios must be at least.
+    least: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -58,13 +63,18 @@ pub(crate) fn print(out: &mut impl Write, plan: &Plan, pinned: bool, levels: &[L
     };
     table(out, &report)?;
     writeln!(out, "{}", serde_json::to_string(&report)?)?;
-    Ok(out.flush()?)
+    out.flush()?;
+    let servers = report.levels.iter().flat_map(|level| &level.servers);
+    let slow = servers.filter(|server| server.is_slow()).count();
+    ensure!(report.meaningless || slow == 0, "{slow} ratios are below what is demanded");
+    Ok(())
 }
 
 fn summarize(level: &Level) -> LevelReport {
     let floor = level.series.first();
     let servers = level.series.iter().enumerate().map(|(position, series)| {
         let floor = floor.filter(|_| position > 0);
+        let least = position.checked_sub(1).and_then(|subject| *level.shape.least.get(subject)?);
         ServerReport {
             name: series.name,
             requests_per_second: rounded(middle(&sorted(series.rates.clone())), 0),
@@ -72,9 +82,16 @@ fn summarize(level: &Level) -> LevelReport {
             p99_us: percentile(series, 99),
             load_share: sorted(series.load_shares.clone()).last().map(|&share| rounded(share, 2)),
             ratio: floor.map(|floor| Ratio::of(series, floor)),
+            least,
         }
     });
-    LevelReport { clients: level.clients, servers: servers.collect() }
+    LevelReport { clients: level.shape.clients, keys: level.shape.keys, servers: servers.collect() }
+}
+
+impl ServerReport {
+    fn is_slow(&self) -> bool {
+        matches!((&self.ratio, self.least), (Some(ratio), Some(least)) if ratio.median < least)
+    }
 }
 
 impl Ratio {
@@ -100,16 +117,27 @@ fn table(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
         writeln!(out, "A trial or a build without optimization: these figures mean nothing.")?;
     }
     writeln!(out)?;
-    let columns =
-        ("clients", "server", "requests/s", "ratio", "lowest", "highest", "p50 us", "p99 us", "load");
-    let (clients, server, rate, ratio, lowest, highest, p50, p99, load) = columns;
+    let columns = (
+        "clients",
+        "keys",
+        "server",
+        "requests/s",
+        "ratio",
+        "least",
+        "lowest",
+        "highest",
+        "p50 us",
+        "p99 us",
+        "load",
+    );
+    let (clients, keys, server, rate, ratio, least, lowest, highest, p50, p99, load) = columns;
     writeln!(
         out,
-        "{clients:>7}  {server:<8}  {rate:>10}  {ratio:>6}  {lowest:>7}  {highest:>7}  {p50:>8}  {p99:>8}  {load:>5}"
+        "{clients:>7}  {keys:>5}  {server:<8}  {rate:>10}  {ratio:>6}  {least:>5}  {lowest:>7}  {highest:>7}  {p50:>8}  {p99:>8}  {load:>5}"
     )?;
     for level in &report.levels {
         for server in &level.servers {
-            row(out, level.clients, server)?;
+            row(out, level, server)?;
         }
     }
     let shares = report.levels.iter().flat_map(|level| &level.servers).filter_map(|server| server.load_share);
@@ -122,7 +150,8 @@ fn table(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     writeln!(out)
 }
 
-fn row(out: &mut impl Write, clients: usize, server: &ServerReport) -> std::io::Result<()> {
+fn row(out: &mut impl Write, level: &LevelReport, server: &ServerReport) -> std::io::Result<()> {
+    let LevelReport { clients, keys, .. } = level;
     let ServerReport { name, requests_per_second, p50_us, p99_us, .. } = server;
     let [ratio, lowest, highest] = match &server.ratio {
         Some(Ratio { median, lowest, highest }) => {
@@ -130,10 +159,11 @@ fn row(out: &mut impl Write, clients: usize, server: &ServerReport) -> std::io::
         }
         None => ["1", "", ""].map(str::to_owned),
     };
+    let least = server.least.map_or_else(String::new, |least| format!("{least:.2}"));
     let load = server.load_share.map_or_else(|| "?".to_owned(), |share| format!("{share:.2}"));
     writeln!(
         out,
-        "{clients:>7}  {name:<8}  {requests_per_second:>10.0}  {ratio:>6}  {lowest:>7}  {highest:>7}  \
+        "{clients:>7}  {keys:>5}  {name:<8}  {requests_per_second:>10.0}  {ratio:>6}  {least:>5}  {lowest:>7}  {highest:>7}  \
          {p50_us:>8.0}  {p99_us:>8.0}  {load:>5}"
     )
 }

@@ -1,10 +1,12 @@
-//! The subject: the real server as people run it, with a key whose exchanges are not limited. Only the token limit differs from the defaults.
+//! The subject: the real server as people run it, with keys whose exchanges are not limited. Only the limits differ from the
+//! defaults.
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -41,6 +43,7 @@ pub(crate) async fn start(
     name: &'static str,
     pinned: bool,
     database: Option<&str>,
+    keys: usize,
 ) -> anyhow::Result<Target> {
     let address = free_address()?;
     let installation = Installation::new(address, database)?;
@@ -50,23 +53,20 @@ pub(crate) async fn start(
     installation.set(&mut command);
     let child = command.arg("serve").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
     let mut server = Server(child);
-    let prepared = prepare(&mut server, address, &installation).await;
-    let key = prepared.with_context(|| format!("{name}; the server wrote:\n{}", end_of(&output)))?;
-    let request = token_request(address, &key.client_id, &key.client_secret);
-    Ok(Target { name, server, address, request, _directory: Some(installation.directory) })
+    let prepared = prepare(&mut server, address, (&installation, keys)).await;
+    let requests = prepared.with_context(|| format!("{name}; the server wrote:\n{}", end_of(&output)))?;
+    Ok(Target { name, server, address, requests, _directory: Some(installation.directory) })
 }
 
 async fn prepare(
     server: &mut Server,
     address: SocketAddr,
-    installation: &Installation,
-) -> anyhow::Result<Key> {
+    (installation, keys): (&Installation, usize),
+) -> anyhow::Result<Vec<Arc<[u8]>>> {
     let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_WITHIN).build()?;
     await_ready(&client, server, address).await?;
-    let key = installation.create_key("measured", "member")?;
     let administrator = installation.create_key("administrator", "admin")?;
-    lift_limit(&client, address, &administrator, &key).await?;
-    Ok(key)
+    create_keys(&client, address, &administrator, keys).await
 }
 
 async fn await_ready(
@@ -88,35 +88,66 @@ async fn await_ready(
     }
 }
 
-/// Takes the token limit out of the way, as an administrator would.
-async fn lift_limit(
+/// Makes keys whose exchanges are not limited, as an administrator would, who must not be limited either.
+async fn create_keys(
     client: &reqwest::Client,
     address: SocketAddr,
     administrator: &Key,
-    key: &Key,
-) -> anyhow::Result<()> {
-    const MUTATION: &str = "mutation ($input: UpdateApiKeyInput!) {
-        updateApiKey(input: $input) { apiKey { tokenRateLimit { requests perSeconds } } userErrors { code message } }
+    count: usize,
+) -> anyhow::Result<Vec<Arc<[u8]>>> {
+    const LIFT: &str = "mutation ($input: UpdateApiKeyInput!) {
+        updateApiKey(input: $input) { apiKey { id } userErrors { code message } }
     }";
+    const ROLE: &str = "{ roles(filter: { search: \"member\" }) { nodes { id name } } }";
+    const CREATE: &str = "mutation ($input: CreateApiKeyInput!) {
+        createApiKey(input: $input) { apiKey { clientId } clientSecret userErrors { code message } }
+    }";
+    let quota = json!({ "requests": NO_LIMIT, "perSeconds": 1 });
+    let api = Api { client, address, token: exchange(client, address, administrator).await? };
+    let input = json!({ "id": administrator.id, "callRateLimit": quota });
+    let lifted = api.call(LIFT, &json!({ "input": input })).await?;
+    ensure!(lifted.pointer("/data/updateApiKey/apiKey/id").is_some(), "updateApiKey: {lifted}");
+    let roles = api.call(ROLE, &json!({})).await?;
+    let role = roles.pointer("/data/roles/nodes/0/id").context("the role member")?;
+
+    let mut requests = Vec::new();
+    for number in 0..count {
+        let input =
+            json!({ "name": format!("measured {number}"), "roleIds": [role], "tokenRateLimit": quota });
+        let created = api.call(CREATE, &json!({ "input": input })).await?;
+        let text = |path| created.pointer(path).and_then(Value::as_str).context("createApiKey refused");
+        let client_id = text("/data/createApiKey/apiKey/clientId")?;
+        requests.push(token_request(address, client_id, text("/data/createApiKey/clientSecret")?));
+    }
+    Ok(requests)
+}
+
+/// A token of the key.
+async fn exchange(client: &reqwest::Client, address: SocketAddr, key: &Key) -> anyhow::Result<String> {
     let credentials = json!({
         "grant_type": "client_credentials",
-        "client_id": administrator.client_id,
-        "client_secret": administrator.client_secret,
+        "client_id": key.client_id,
+        "client_secret": key.client_secret,
     });
     let answer = client.post(format!("http://{address}/oauth/token")).json(&credentials).send().await?;
     ensure!(answer.status().is_success(), "the administrator's exchange: {}", answer.status());
     let answer: Value = answer.json().await?;
     let token = answer.get("access_token").and_then(Value::as_str).context("no access_token")?;
+    Ok(token.to_owned())
+}
 
-    let quota = json!({ "requests": NO_LIMIT, "perSeconds": 1 });
-    let call =
-        json!({ "query": MUTATION, "variables": { "input": { "id": key.id, "tokenRateLimit": quota } } });
-    let answer =
-        client.post(format!("http://{address}/graphql")).bearer_auth(token).json(&call).send().await?;
-    let answer: Value = answer.json().await?;
-    let set = answer.pointer("/data/updateApiKey/apiKey/tokenRateLimit");
-    ensure!(set == Some(&quota), "updateApiKey did not set the limit: {answer}");
-    Ok(())
+struct Api<'a> {
+    client: &'a reqwest::Client,
+    address: SocketAddr,
+    token: String,
+}
+
+impl Api<'_> {
+    async fn call(&self, query: &str, variables: &Value) -> anyhow::Result<Value> {
+        let request = self.client.post(format!("http://{}/graphql", self.address)).bearer_auth(&self.token);
+        let answer = request.json(&json!({ "query": query, "variables": variables })).send().await?;
+        Ok(answer.json().await?)
+    }
 }
 
 impl Installation {
