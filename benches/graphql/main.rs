@@ -4,6 +4,8 @@
 
 #[path = "../../tests/it/graphql/abuses.rs"]
 mod abuses;
+#[path = "../shared/bearer.rs"]
+mod bearer;
 mod cases;
 mod processor;
 mod subject;

@@ -4,35 +4,26 @@ use std::io::sink;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
-use latchkey::access::Caller;
-use latchkey::access::builtin::{ADMIN_ROLE, OPERATOR_ACCOUNT};
-use latchkey::actions::keys::{self, Created, NewKey};
-use latchkey::actions::tokens::{ExchangeRequest, exchange};
-use latchkey::actions::{accounts, roles};
+use latchkey::access::builtin::ADMIN_ROLE;
 use latchkey::app::{App, Writer};
 use latchkey::clock::SystemClock;
 use latchkey::config::Config;
-use latchkey::context::{Context, Origin};
-use latchkey::crypto::secret::ClientSecret;
 use latchkey::entropy::SystemEntropy;
 use latchkey::graphql::Schema;
 use latchkey::http::{AppState, router};
-use latchkey::values::{Name, Quota};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 use tracing::Level;
-use zeroize::Zeroizing;
+
+use crate::bearer;
 
 /// On the disk of the build, as for the other benchmark.
 const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
 const ISSUER: &str = "http://127.0.0.1";
-/// Longer than any run.
-const TOKEN_LIFETIME_SECONDS: i32 = 3_600;
-const NO_LIMIT: Quota = Quota { requests: 1_000_000_000, per_seconds: 1 };
 /// More than the page that is asked for.
 const LISTED_KEYS: usize = 25;
 
@@ -80,41 +71,10 @@ impl Subject {
 
 /// Makes the keys, and exchanges the caller's for its token.
 async fn prepare(app: &Arc<App>) -> anyhow::Result<String> {
-    let cx = Context::new(Arc::clone(app), Caller::Operator, Origin::default(), app.clock.now());
+    let cx = bearer::operator(app);
     for number in 0..LISTED_KEYS {
-        create(&cx, &format!("listed {number}"), &["member", "analyst"]).await?;
+        bearer::create(&cx, &format!("listed {number}"), &["member", "analyst"]).await?;
     }
-    let Created { key, secret } = create(&cx, "the caller", &[ADMIN_ROLE]).await?;
-    let request = ExchangeRequest {
-        client_id: key.client_id.clone(),
-        client_secret: Zeroizing::new(secret.map(ClientSecret::reveal).context("a key without a secret")?),
-        scope: None,
-        resources: Vec::new(),
-    };
-    let issued = exchange(app, &Origin::default(), &request).await;
-    let issued = issued.map_err(|error| anyhow!("the caller's exchange: {error:?}"))?;
-    ensure!(issued.expires_in_seconds == i64::from(TOKEN_LIFETIME_SECONDS), "a token of another lifetime");
-    Ok(issued.access_token)
-}
-
-async fn create(cx: &Context, name: &str, role_names: &[&str]) -> anyhow::Result<Created> {
-    let mut role_ids = Vec::new();
-    for name in role_names {
-        role_ids.push(roles::find_by_name(cx, name).await?.context("a built-in role")?.id);
-    }
-    let new = NewKey {
-        name: Name::parse("name", name).map_err(latchkey::error::Error::from)?,
-        description: None,
-        owner: accounts::find_by_name(cx, OPERATOR_ACCOUNT).await?,
-        roles: Some(role_ids),
-        scopes: None,
-        read_only: false,
-        networks: None,
-        expires_at: None,
-        token_lifetime_seconds: Some(TOKEN_LIFETIME_SECONDS),
-        token_limit: Some(NO_LIMIT),
-        call_limit: Some(NO_LIMIT),
-        issue_secret: true,
-    };
-    Ok(keys::create(cx, new, None).await?)
+    let caller = bearer::create(&cx, "the caller", &[ADMIN_ROLE]).await?;
+    bearer::token(app, caller, None).await
 }

@@ -7,6 +7,8 @@
 //! With `TEST_POSTGRES_URL` the same is measured on PostgreSQL. Files are kept beside the build, databases on their server,
 //! and measured in copies: to make a million keys takes minutes.
 
+#[path = "../shared/bearer.rs"]
+mod bearer;
 mod cases;
 mod changes;
 mod figures;

@@ -5,36 +5,26 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, ensure};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use latchkey::access::Caller;
-use latchkey::access::builtin::{ADMIN_ROLE, OPERATOR_ACCOUNT};
-use latchkey::actions::keys::{self, Created, NewKey};
-use latchkey::actions::tokens::{ExchangeRequest, exchange};
-use latchkey::actions::{accounts, roles};
+use latchkey::access::builtin::ADMIN_ROLE;
 use latchkey::app::{App, Writer};
 use latchkey::clock::SystemClock;
 use latchkey::config::Config;
-use latchkey::context::{Context, Origin};
-use latchkey::crypto::secret::ClientSecret;
 use latchkey::entropy::SystemEntropy;
 use latchkey::graphql::Schema;
 use latchkey::http::{AppState, router};
-use latchkey::values::{Name, Quota};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
-use zeroize::Zeroizing;
 
+use crate::bearer;
 use crate::cases::{CASES, Case};
 use crate::generator::Store;
 
 const ISSUER: &str = "http://127.0.0.1";
-/// Longer than any run.
-const TOKEN_LIFETIME_SECONDS: i32 = 3_600;
-const NO_LIMIT: Quota = Quota { requests: 1_000_000_000, per_seconds: 1 };
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
 pub(crate) struct Subject {
@@ -119,29 +109,7 @@ pub(crate) fn now() -> Instant {
 
 /// The token of a new key that may do everything. The keys of earlier runs stay in the store, where they are lost in the crowd.
 async fn sign_in(app: &Arc<App>) -> anyhow::Result<String> {
-    let cx = Context::new(Arc::clone(app), Caller::Operator, Origin::default(), app.clock.now());
-    let role = roles::find_by_name(&cx, ADMIN_ROLE).await?.context("a built-in role")?.id;
-    let new = NewKey {
-        name: Name::parse("name", &format!("caller {}", cx.now)).map_err(latchkey::error::Error::from)?,
-        description: None,
-        owner: accounts::find_by_name(&cx, OPERATOR_ACCOUNT).await?,
-        roles: Some(vec![role]),
-        scopes: None,
-        read_only: false,
-        networks: None,
-        expires_at: None,
-        token_lifetime_seconds: Some(TOKEN_LIFETIME_SECONDS),
-        token_limit: Some(NO_LIMIT),
-        call_limit: Some(NO_LIMIT),
-        issue_secret: true,
-    };
-    let Created { key, secret } = keys::create(&cx, new, None).await?;
-    let request = ExchangeRequest {
-        client_id: key.client_id.clone(),
-        client_secret: Zeroizing::new(secret.map(ClientSecret::reveal).context("a key without a secret")?),
-        scope: None,
-        resources: Vec::new(),
-    };
-    let issued = exchange(app, &Origin::default(), &request).await;
-    Ok(issued.map_err(|error| anyhow!("the caller's exchange: {error:?}"))?.access_token)
+    let cx = bearer::operator(app);
+    let caller = bearer::create(&cx, &format!("caller {}", cx.now), &[ADMIN_ROLE]).await?;
+    bearer::token(app, caller, None).await
 }

@@ -3,6 +3,8 @@
 //! `cargo bench --bench verify` measures and fails if a ratio is lower than it should be; without `--bench` (as
 //! `cargo test --all-targets` starts it) it only tries each step once.
 
+#[path = "../shared/bearer.rs"]
+mod bearer;
 #[path = "../exchange/client.rs"]
 #[expect(dead_code, reason = "the other benchmark looks for tokens in answers")]
 mod client;

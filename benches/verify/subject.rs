@@ -14,26 +14,18 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
-use latchkey::access::Caller;
-use latchkey::access::builtin::{ADMIN_ROLE, OPERATOR_ACCOUNT};
-use latchkey::actions::keys::{self, Created, NewKey};
-use latchkey::actions::tokens::{ExchangeRequest, exchange};
-use latchkey::actions::{accounts, roles};
+use latchkey::access::builtin::ADMIN_ROLE;
 use latchkey::app::App;
 use latchkey::clock::SystemClock;
 use latchkey::config::Config;
-use latchkey::context::{Context, Origin};
 use latchkey::crypto::jwt::Claims;
-use latchkey::crypto::secret::ClientSecret;
 use latchkey::entropy::SystemEntropy;
 use latchkey::serve::Server;
-use latchkey::values::{Name, Quota};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tracing::Level;
-use zeroize::Zeroizing;
 
-use crate::{host, process};
+use crate::{bearer, host, process};
 
 /// How the process under test is told apart when this binary starts itself again.
 pub(crate) const SERVE: &str = "--serve";
@@ -43,8 +35,8 @@ pub(crate) const MANY: usize = 20_000;
 pub(crate) const FEW: usize = 20;
 
 const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
-const TOKEN_LIFETIME_SECONDS: i32 = 3_600;
-const NO_LIMIT: Quota = Quota { requests: 1_000_000_000, per_seconds: 1 };
+/// What the tokens are for.
+const SCOPE: &str = "activity:read keys:read keys:use keys:write roles:read tokens:introspect";
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,35 +177,12 @@ async fn serve(tokens: usize) -> anyhow::Result<()> {
 
 /// Makes a key that may do everything, exchanges it once, and signs the other tokens as the exchange would.
 async fn prepare(app: &Arc<App>, count: usize) -> anyhow::Result<Vec<String>> {
-    let cx = Context::new(Arc::clone(app), Caller::Operator, Origin::default(), app.clock.now());
-    let role = roles::find_by_name(&cx, ADMIN_ROLE).await?.context("a built-in role")?.id;
-    let new = NewKey {
-        name: Name::parse("name", "the bearer").map_err(latchkey::error::Error::from)?,
-        description: None,
-        owner: accounts::find_by_name(&cx, OPERATOR_ACCOUNT).await?,
-        roles: Some(vec![role]),
-        scopes: None,
-        read_only: false,
-        networks: None,
-        expires_at: None,
-        token_lifetime_seconds: Some(TOKEN_LIFETIME_SECONDS),
-        token_limit: Some(NO_LIMIT),
-        call_limit: Some(NO_LIMIT),
-        issue_secret: true,
-    };
-    let Created { key, secret } = keys::create(&cx, new, None).await?;
-    let request = ExchangeRequest {
-        client_id: key.client_id.clone(),
-        client_secret: Zeroizing::new(secret.map(ClientSecret::reveal).context("a key without a secret")?),
-        scope: Some("activity:read keys:read keys:use keys:write roles:read tokens:introspect".to_owned()),
-        resources: Vec::new(),
-    };
-    let issued = exchange(app, &Origin::default(), &request).await;
-    let issued = issued.map_err(|error| anyhow!("the exchange: {error:?}"))?;
+    let bearer = bearer::create(&bearer::operator(app), "the bearer", &[ADMIN_ROLE]).await?;
+    let token = bearer::token(app, bearer, Some(SCOPE)).await?;
     let ring = &app.keys.ring;
-    let known = ring.verify(&issued.access_token, &app.issuer, app.clock.now());
+    let known = ring.verify(&token, &app.issuer, app.clock.now());
     let known = known.map_err(|error| anyhow!("the token: {error:?}"))?;
-    let mut tokens = vec![issued.access_token];
+    let mut tokens = vec![token];
     while tokens.len() < count {
         tokens.push(
             ring.signer.sign(&Claims { jti: format!("{:032x}", tokens.len()), ..known.claims.clone() })?,
