@@ -146,13 +146,8 @@ async fn arrange(
 async fn ask(mut client: Client, request: Arc<[u8]>, load: Arc<Load>) {
     while !load.over.load(Ordering::SeqCst) {
         let begun = Instant::now();
-        match client.ask(&request).await {
-            Ok(answer) if answer.is_busy() => drop(load.busy.fetch_add(1, Ordering::SeqCst)),
-            Ok(answer) => match answer.token() {
-                Some((_, jti)) => drop(load.ledger.told().tokens.insert(jti)),
-                None => load.ledger.wrong(answer.shown()),
-            },
-            Err(error) => load.ledger.wrong(format!("{error:#}")),
+        if load.ledger.note(client.ask(&request).await) {
+            load.busy.fetch_add(1, Ordering::SeqCst);
         }
         if begun.elapsed() > ANSWER_WITHIN {
             load.slow.fetch_add(1, Ordering::SeqCst);

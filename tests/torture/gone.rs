@@ -105,16 +105,9 @@ async fn ask(mut client: Client, request: Arc<[u8]>, load: Arc<Load>) {
     while !load.over.load(Ordering::SeqCst) {
         next.tick().await;
         let begun = Instant::now();
-        match client.ask(&request).await {
-            Ok(answer) if answer.is_busy() => {
-                load.busy.fetch_add(1, Ordering::SeqCst);
-                load.times.lock().unwrap_or_else(PoisonError::into_inner).push(begun.elapsed());
-            }
-            Ok(answer) => match answer.token() {
-                Some((_, jti)) => drop(load.ledger.told().tokens.insert(jti)),
-                None => load.ledger.wrong(answer.shown()),
-            },
-            Err(error) => load.ledger.wrong(format!("{error:#}")),
+        if load.ledger.note(client.ask(&request).await) {
+            load.busy.fetch_add(1, Ordering::SeqCst);
+            load.times.lock().unwrap_or_else(PoisonError::into_inner).push(begun.elapsed());
         }
         if begun.elapsed() > ANSWER_WITHIN {
             load.slow.fetch_add(1, Ordering::SeqCst);

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, QueryResult, Statement};
 
+use crate::load::Answer;
+
 /// What was answered.
 #[derive(Clone, Default)]
 pub struct Ledger(Arc<Mutex<Told>>);
@@ -29,6 +31,19 @@ impl Ledger {
     pub fn counts(&self) -> (usize, usize) {
         let told = self.told();
         (told.tokens.len(), told.wrongs)
+    }
+
+    /// Notes how an exchange went; says whether the client was told to try again.
+    pub fn note(&self, asked: anyhow::Result<Answer>) -> bool {
+        match asked {
+            Ok(answer) if answer.is_busy() => return true,
+            Ok(answer) => match answer.token() {
+                Some((_, jti)) => drop(self.told().tokens.insert(jti)),
+                None => self.wrong(answer.shown()),
+            },
+            Err(error) => self.wrong(format!("{error:#}")),
+        }
+        false
     }
 
     /// Notes an answer that should not have been given.
