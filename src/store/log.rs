@@ -166,14 +166,14 @@ fn sqlite(rows: usize) -> Result<&'static str> {
 }
 
 fn for_sqlite(size: usize) -> String {
-    let width = COLUMNS.split(',').chain(BASIS.split(',')).count();
+    let width = COLUMNS.split(", ").chain(BASIS.split(", ")).count();
     let row = format!("({})", vec!["?"; width].join(","));
     let rows = vec![row; size].join(",");
+    let of_event = COLUMNS.replace(", ", ", e.");
     format!(
         "WITH event ({COLUMNS}, {BASIS}) AS (VALUES {rows})
          INSERT INTO activity ({COLUMNS})
-         SELECT e.id, e.at, e.kind, e.outcome, e.actor_kind, e.actor_id, e.key_id, e.owner_id, e.target_kind,
-                e.target_id, e.ip, e.user_agent, e.request_id, e.token_id, e.count, e.detail
+         SELECT e.{of_event}
          FROM event e
          LEFT JOIN api_keys k ON k.id = e.key_id AND e.version IS NOT NULL
          LEFT JOIN accounts o ON o.id = k.owner_id
