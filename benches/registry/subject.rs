@@ -99,7 +99,7 @@ impl Subject {
             .current_dir(data)
             .env("LATCHKEY_LISTEN", address.to_string())
             .env("LATCHKEY_DATA_DIR", data)
-            .env("LATCHKEY_LOG", "info")
+            .env("LATCHKEY_LOG", "warn,latchkey::registry=info")
             .arg("serve")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -1,8 +1,9 @@
 //! What is known of a key, and the parts of it that many keys share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use entity::account::AccountKind;
 use entity::{AccountId, ApiId, ScopeId, SecretId, Timestamp, api, settings};
 
 use crate::access::Scopes;
@@ -10,7 +11,7 @@ use crate::access::builtin::KEYS_USE;
 use crate::crypto::jwt::Audience;
 use crate::crypto::secret_hasher::SecretMac;
 use crate::store::activity::Basis;
-use crate::store::credentials::{Client, Hanging, Owner};
+use crate::store::credentials::{Client, Given, Hanging, Key, Owner};
 use crate::store::scopes::identifier;
 
 /// Sets of scopes, and owners, that are remembered for sharing.
@@ -78,7 +79,7 @@ pub struct Grantable {
 }
 
 impl Grantable {
-    fn new(policy: &Arc<Policy>, ids: &[ScopeId]) -> Self {
+    fn new(policy: &Arc<Policy>, ids: &BTreeSet<ScopeId>) -> Self {
         let scopes: Box<[_]> = ids.iter().filter_map(|id| policy.scopes.get(id).cloned()).collect();
         let names = scopes.iter().map(|scope| scope.name.clone()).collect();
         let audience = policy.audience(|api| scopes.iter().any(|scope| scope.api_id == api));
@@ -105,8 +106,8 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub(super) fn new(client: Client, era: &Era, hanging: Hanging) -> Self {
-        let Hanging { secrets, scopes, revoked } = hanging;
+    pub(super) fn new(client: Client, grantable: Arc<Grantable>, hanging: Hanging) -> Self {
+        let Hanging { secrets, revoked } = hanging;
         let (mut current, mut previous) = (None, None);
         for (id, stored, end) in secrets {
             let Some(mac) = SecretMac::read(&stored) else { continue };
@@ -117,7 +118,7 @@ impl Facts {
             }
         }
         let revoked = (!revoked.is_empty()).then(|| Box::new(revoked.into_iter().collect()));
-        Self { client, grantable: era.grantable(scopes), current, previous, revoked }
+        Self { client, grantable, current, previous, revoked }
     }
 
     /// What must still be so when a token is logged.
@@ -161,7 +162,32 @@ pub(super) struct Era {
 #[derive(Debug, Default)]
 struct Shared {
     owners: HashMap<AccountId, Arc<Owner>>,
-    grantable: HashMap<Vec<ScopeId>, Arc<Grantable>>,
+    held: HashSet<Arc<[ScopeId]>>,
+    grantable: HashMap<BTreeSet<ScopeId>, Arc<Grantable>>,
+    shapes: HashMap<Shape, Arc<Grantable>>,
+}
+
+/// All that decides, beside the policy, what a key can be granted: keys of one shape can be granted the same. These are
+/// the columns that the view `effective_scopes` reads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Shape {
+    owner_kind: AccountKind,
+    owner_holds: Arc<[ScopeId]>,
+    inherits_owner: bool,
+    read_only: bool,
+    given: Given,
+}
+
+impl Shape {
+    pub(super) fn of(key: &Key, owner: &Owner, given: Given) -> Self {
+        Self {
+            owner_kind: owner.kind,
+            owner_holds: Arc::clone(&owner.held),
+            inherits_owner: key.inherits_owner,
+            read_only: key.read_only,
+            given,
+        }
+    }
 }
 
 impl Era {
@@ -173,9 +199,18 @@ impl Era {
         self.shared().owners.get(&id).cloned()
     }
 
-    pub(super) fn keep_owner(&self, owner: Owner) -> Arc<Owner> {
+    pub(super) fn keep_owner(&self, mut owner: Owner) -> Arc<Owner> {
         let mut shared = self.shared();
         make_room(&mut shared.owners);
+        if shared.held.len() >= SHARED {
+            shared.held.clear();
+        }
+        match shared.held.get(&owner.held) {
+            Some(held) => owner.held = Arc::clone(held),
+            None => {
+                shared.held.insert(Arc::clone(&owner.held));
+            }
+        }
         Arc::clone(shared.owners.entry(owner.id).or_insert_with(|| Arc::new(owner)))
     }
 
@@ -183,9 +218,8 @@ impl Era {
         self.shared().owners.remove(&id);
     }
 
-    fn grantable(&self, mut scopes: Vec<ScopeId>) -> Arc<Grantable> {
-        scopes.sort_unstable();
-        scopes.dedup();
+    /// What a key can be granted that can be granted these scopes.
+    pub(super) fn grantable(&self, scopes: BTreeSet<ScopeId>) -> Arc<Grantable> {
         let mut shared = self.shared();
         if let Some(known) = shared.grantable.get(&scopes) {
             return Arc::clone(known);
@@ -194,6 +228,17 @@ impl Era {
         let new = Arc::new(Grantable::new(&self.policy, &scopes));
         shared.grantable.insert(scopes, Arc::clone(&new));
         new
+    }
+
+    pub(super) fn of_shape(&self, shape: &Shape) -> Option<Arc<Grantable>> {
+        self.shared().shapes.get(shape).cloned()
+    }
+
+    /// The shape and what can be granted must have been read in one look at the database.
+    pub(super) fn keep_shape(&self, shape: Shape, grantable: Arc<Grantable>) {
+        let mut shared = self.shared();
+        make_room(&mut shared.shapes);
+        shared.shapes.insert(shape, grantable);
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -243,7 +288,7 @@ pub(super) mod tests {
     /// Those of the key with this number.
     pub(in crate::registry) fn facts(era: &Era, number: u128) -> Arc<Facts> {
         let client = Client::plain(key(number), format!("{number:032X}").parse().unwrap());
-        Arc::new(Facts::new(client, era, Hanging::default()))
+        Arc::new(Facts::new(client, era.grantable(BTreeSet::new()), Hanging::default()))
     }
 
     pub(in crate::registry) fn key(number: u128) -> KeyId {

@@ -17,7 +17,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use entity::{AccountId, ClientId, KeyId};
+use entity::{AccountId, ClientId};
 
 use self::facts::{Era, Scope};
 use self::known::{Known, Look, Moment};
@@ -70,12 +70,11 @@ impl Registry {
         }
         let db = self.db.reader();
         let (moment, era) = self.begin(db).await?;
-        let found = credentials::key(db, client_id).await?;
-        if found.is_empty() {
+        let Some(found) = credentials::key(db, client_id).await? else {
             self.write().keep_unknown(&moment, &era, client_id);
             return Ok(None);
-        }
-        let facts = self.complete(db, &era, found).await?.pop();
+        };
+        let facts = self.complete(db, &era, found).await?;
         if let Some(facts) = &facts {
             self.write().keep(&moment, &era, facts);
         }
@@ -126,22 +125,21 @@ impl Registry {
         Some((known.moment(), era))
     }
 
-    /// The facts of keys that were just read.
+    /// What is known of a key that was just read.
     async fn complete(
         &self,
         db: &impl Connection,
         era: &Era,
-        keys: Vec<(Key, AccountId)>,
-    ) -> Result<Vec<Arc<Facts>>> {
-        let owners = self.owners(db, era, keys.iter().map(|(_, owner)| *owner)).await?;
-        let ids: Vec<KeyId> = keys.iter().map(|(key, _)| key.id).collect();
-        let mut hanging = credentials::hanging(db, &ids, self.clock.now()).await?;
-        let complete = |(key, owner): (Key, AccountId)| {
-            let owner = owners.get(&owner).cloned()?;
-            let hanging = hanging.remove(&key.id).unwrap_or_default();
-            Some(Arc::new(Facts::new(Client { key, owner }, era, hanging)))
+        (key, owner): (Key, AccountId),
+    ) -> Result<Option<Arc<Facts>>> {
+        let Some(owner) = self.owners(db, era, [owner].into_iter()).await?.remove(&owner) else {
+            return Ok(None);
         };
-        Ok(keys.into_iter().filter_map(complete).collect())
+        let mut effective = credentials::effective(db, &[key.id]).await?;
+        let grantable = era.grantable(effective.remove(&key.id).unwrap_or_default());
+        let mut hanging = credentials::hanging(db, &[key.id], self.clock.now()).await?;
+        let hanging = hanging.remove(&key.id).unwrap_or_default();
+        Ok(Some(Arc::new(Facts::new(Client { key, owner }, grantable, hanging))))
     }
 
     /// These accounts: those that other keys brought along, and the rest from the database.

@@ -4,19 +4,19 @@
 //! What is read here is kept in memory for a million keys: it is what decisions need, in the form that they need, and
 //! nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use entity::account::AccountKind;
 use entity::api_key::{self, KeyState};
 use entity::{
-    AccountId, ClientId, KeyId, ScopeId, SecretHash, SecretId, ServiceAccountId, Timestamp, UserId, account,
-    account_scope, effective_scope, key_secret, scope, settings,
+    AccountId, ClientId, GlobalId, KeyId, RoleId, ScopeId, SecretHash, SecretId, ServiceAccountId, Timestamp,
+    UserId, account, account_scope, effective_scope, key_role, key_scope, key_secret, scope, settings,
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, FromQueryResult, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    Select,
+    ColumnTrait as _, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult,
+    IsolationLevel, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select, TransactionTrait as _,
 };
 
 use super::{revocations, rows};
@@ -41,6 +41,7 @@ pub struct Key {
     pub version: i32,
     pub state: KeyState,
     pub read_only: bool,
+    pub inherits_owner: bool,
     pub expires_at: Option<Timestamp>,
     /// Few keys have these two.
     networks: Option<Box<AllowedNetworks>>,
@@ -56,6 +57,8 @@ pub struct Owner {
     pub generation: i64,
     /// The right to use keys is asked of users; service accounts have it by being there.
     pub may_use_keys: bool,
+    /// The scopes that a user holds now, in one order; service accounts hold none.
+    pub held: Arc<[ScopeId]>,
     /// As tokens write it.
     pub public_id: String,
 }
@@ -123,6 +126,7 @@ struct Row {
     owner_id: AccountId,
     state: KeyState,
     read_only: bool,
+    inherits_owner: bool,
     allowed_networks: Option<String>,
     expires_at: Option<Timestamp>,
     token_lifetime_seconds: Option<i32>,
@@ -153,6 +157,7 @@ impl Row {
             version: self.version,
             state: self.state,
             read_only: self.read_only,
+            inherits_owner: self.inherits_owner,
             expires_at: self.expires_at,
             networks,
             limits: limits.are_any().then(|| Box::new(limits)),
@@ -169,8 +174,9 @@ impl Limits {
 }
 
 /// The key of this client id, and its owner.
-pub async fn key(db: &impl ConnectionTrait, client_id: ClientId) -> Result<Vec<(Key, AccountId)>> {
-    read(db, keys().filter(api_key::Column::ClientId.eq(client_id.to_string()))).await
+pub async fn key(db: &impl ConnectionTrait, client_id: ClientId) -> Result<Option<(Key, AccountId)>> {
+    let key = keys().filter(api_key::Column::ClientId.eq(client_id.to_string()));
+    Ok(read(db, key).await?.pop())
 }
 
 /// Enabled keys and their owners, the newest first, after this one.
@@ -194,6 +200,7 @@ fn keys() -> Select<api_key::Entity> {
         Column::OwnerId,
         Column::State,
         Column::ReadOnly,
+        Column::InheritsOwner,
         Column::AllowedNetworks,
         Column::ExpiresAt,
         Column::TokenLifetimeSeconds,
@@ -224,26 +231,30 @@ pub async fn owners(
         .all(db)
         .await?;
     let users = found.iter().filter(|owner| owner.kind == AccountKind::User).map(|owner| owner.id);
-    let holders: Vec<AccountId> = rows::before_permission::<account_scope::Entity>()
-        .select_only()
-        .column(account_scope::Column::AccountId)
+    let holdings = rows::before_permission::<account_scope::Entity>()
         .filter(account_scope::Column::AccountId.is_in(users))
-        .filter(account_scope::Column::ScopeId.is_in(keys_use))
-        .into_tuple()
         .all(db)
         .await?;
-    let holders: HashSet<AccountId> = holders.into_iter().collect();
-    let owner = |row: account::Model| Owner {
-        id: row.id,
-        kind: row.kind,
-        active: row.active,
-        generation: row.generation,
-        may_use_keys: row.kind == AccountKind::ServiceAccount || holders.contains(&row.id),
-        public_id: match row.kind {
-            AccountKind::User => entity::GlobalId::from(UserId(row.id.0)),
-            AccountKind::ServiceAccount => ServiceAccountId(row.id.0).into(),
+    let mut held: HashMap<AccountId, BTreeSet<ScopeId>> = HashMap::new();
+    for row in holdings {
+        held.entry(row.account_id).or_default().insert(row.scope_id);
+    }
+    let owner = |row: account::Model| {
+        let held = held.remove(&row.id).unwrap_or_default();
+        let may_use_keys = keys_use.is_some_and(|scope| held.contains(&scope));
+        Owner {
+            id: row.id,
+            kind: row.kind,
+            active: row.active,
+            generation: row.generation,
+            may_use_keys: row.kind == AccountKind::ServiceAccount || may_use_keys,
+            held: held.into_iter().collect(),
+            public_id: match row.kind {
+                AccountKind::User => GlobalId::from(UserId(row.id.0)),
+                AccountKind::ServiceAccount => ServiceAccountId(row.id.0).into(),
+            }
+            .to_string(),
         }
-        .to_string(),
     };
     Ok(found.into_iter().map(owner).collect())
 }
@@ -253,8 +264,6 @@ pub async fn owners(
 pub struct Hanging {
     /// All that are kept, ended ones too, with the end of the previous one.
     pub secrets: Vec<(SecretId, SecretHash, Option<Timestamp>)>,
-    /// What it can be granted now.
-    pub scopes: Vec<ScopeId>,
     /// The `jti` of each token that was revoked by itself and would not have ended yet.
     pub revoked: Vec<String>,
 }
@@ -265,34 +274,74 @@ pub async fn hanging(
     keys: &[KeyId],
     now: Timestamp,
 ) -> Result<HashMap<KeyId, Hanging>> {
+    use key_secret::Column;
     let mut hanging: HashMap<KeyId, Hanging> = HashMap::new();
     if keys.is_empty() {
         return Ok(hanging);
     }
-    let these = || keys.iter().copied();
-    let secrets = {
-        use key_secret::{Column, Entity};
-        let columns = [Column::Id, Column::KeyId, Column::Hash, Column::ValidUntil];
-        rows::before_permission::<Entity>()
-            .select_only()
-            .columns(columns)
-            .filter(Column::KeyId.is_in(these()))
-    };
+    let secrets = rows::before_permission::<key_secret::Entity>()
+        .select_only()
+        .columns([Column::Id, Column::KeyId, Column::Hash, Column::ValidUntil])
+        .filter(Column::KeyId.is_in(keys.iter().copied()));
     let secrets = secrets.into_tuple::<(SecretId, KeyId, SecretHash, Option<Timestamp>)>().all(db).await?;
     for (id, key, hash, end) in secrets {
         hanging.entry(key).or_default().secrets.push((id, hash, end));
-    }
-    let scopes = rows::before_permission::<effective_scope::Entity>()
-        .filter(effective_scope::Column::KeyId.is_in(these()))
-        .all(db)
-        .await?;
-    for effective_scope::Model { key_id, scope_id } in scopes {
-        hanging.entry(key_id).or_default().scopes.push(scope_id);
     }
     for token in revocations::of_keys(db, keys, now).await? {
         hanging.entry(token.key_id).or_default().revoked.push(token.jti);
     }
     Ok(hanging)
+}
+
+/// What each of these keys can be granted now.
+pub async fn effective(
+    db: &impl ConnectionTrait,
+    keys: &[KeyId],
+) -> Result<HashMap<KeyId, BTreeSet<ScopeId>>> {
+    let mut effective: HashMap<KeyId, BTreeSet<ScopeId>> = HashMap::new();
+    if keys.is_empty() {
+        return Ok(effective);
+    }
+    let scopes = rows::before_permission::<effective_scope::Entity>()
+        .filter(effective_scope::Column::KeyId.is_in(keys.iter().copied()));
+    for row in scopes.all(db).await? {
+        effective.entry(row.key_id).or_default().insert(row.scope_id);
+    }
+    Ok(effective)
+}
+
+/// The roles and scopes that a key was given itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Given {
+    roles: BTreeSet<RoleId>,
+    scopes: BTreeSet<ScopeId>,
+}
+
+/// What each of these keys was given itself.
+pub async fn given(db: &impl ConnectionTrait, keys: &[KeyId]) -> Result<HashMap<KeyId, Given>> {
+    let mut given: HashMap<KeyId, Given> = HashMap::new();
+    if keys.is_empty() {
+        return Ok(given);
+    }
+    let roles = rows::before_permission::<key_role::Entity>()
+        .filter(key_role::Column::KeyId.is_in(keys.iter().copied()));
+    for row in roles.all(db).await? {
+        given.entry(row.key_id).or_default().roles.insert(row.role_id);
+    }
+    let scopes = rows::before_permission::<key_scope::Entity>()
+        .filter(key_scope::Column::KeyId.is_in(keys.iter().copied()));
+    for row in scopes.all(db).await? {
+        given.entry(row.key_id).or_default().scopes.insert(row.scope_id);
+    }
+    Ok(given)
+}
+
+/// One look at the database: whatever is read in it was so at the same moment.
+pub async fn snapshot(db: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    // In SQLite every transaction is one.
+    let isolation =
+        (db.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+    Ok(db.begin_with_config(isolation, None).await?)
 }
 
 /// All scopes.
@@ -311,6 +360,7 @@ impl Client {
             version: 1,
             state: KeyState::Enabled,
             read_only: false,
+            inherits_owner: false,
             expires_at: None,
             networks: None,
             limits: None,
@@ -321,6 +371,7 @@ impl Client {
             active: true,
             generation: 0,
             may_use_keys: true,
+            held: Arc::default(),
             public_id: String::new(),
         };
         Self { key, owner: Arc::new(owner) }

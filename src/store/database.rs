@@ -294,10 +294,12 @@ fn sqlite(path: &std::path::Path, most: u32, read_only: bool) -> ConnectOptions 
                 .read_only(read_only)
                 .busy_timeout(WAIT)
                 .foreign_keys(true)
-                .statement_cache_capacity(500);
+                .statement_cache_capacity(500)
+                // What a search finds lies far apart, and so do the keys that are used among many. In KiB; the default of
+                // 2,000 would not hold the way to them.
+                .pragma("cache_size", "-16384");
             if read_only {
-                // What a search finds lies far apart. In KiB; the default of 2,000 would not hold the way to it.
-                return options.pragma("cache_size", "-16384");
+                return options;
             }
             // FULL: what was answered survives a power cut, not only the end of the process.
             options.pragma("journal_mode", "WAL").pragma("synchronous", "FULL")

@@ -173,3 +173,52 @@ async fn nothing_that_is_read_in_the_background_takes_the_place_of_something_new
     reading.await.unwrap();
     Arc::into_inner(server).unwrap().stop().await;
 }
+
+/// What keys of one shape can be granted is asked for one of them: the shape must have all that matters.
+#[tokio::test]
+async fn what_is_read_in_the_background_is_what_would_be_read_when_asked_for() {
+    let server = Server::start().await;
+    let member = server.user("member@example.com", &["member"]).await;
+    let auditor = server.user("auditor@example.com", &["auditor"]).await;
+    let nobody = server.user("nobody@example.com", &[]).await;
+    let build = server.service_account("build").await;
+    let mut keys = Vec::new();
+    for owner in [&member, &auditor, &nobody, &build] {
+        for (name, grants) in [
+            ("inherits", Grants::Inherit),
+            ("nothing", Grants::Roles(&[])),
+            ("member", Grants::Roles(&["member"])),
+            ("auditor", Grants::Roles(&["auditor"])),
+            ("both", Grants::Roles(&["member", "auditor"])),
+            ("scope", Grants::Scopes(&["keys:write"])),
+            ("other scope", Grants::Scopes(&["keys:read"])),
+        ] {
+            if owner.id == build.id && matches!(grants, Grants::Inherit) {
+                continue;
+            }
+            for read_only in [false, true] {
+                let name = format!("{name} {read_only}");
+                let key = server.key_with(owner, &name, grants, |new| new.read_only = read_only).await;
+                keys.push(key);
+            }
+        }
+    }
+    let told = |facts: &Facts| {
+        let owner = &facts.client.owner;
+        (facts.held().to_string(), owner.may_use_keys, owner.public_id.clone(), facts.basis())
+    };
+    let mut asked = Vec::new();
+    for key in &keys {
+        server.app.registry.forget(&Changed::Everything);
+        asked.push(told(&*facts(&server, key).await));
+    }
+    for portion in [1, 5, PORTION] {
+        server.app.registry.forget(&Changed::Everything);
+        warm(&server, &mut Walk::default(), portion).await;
+        assert_eq!(server.app.registry.keys(), keys.len());
+        for (key, asked) in keys.iter().zip(&asked) {
+            assert_eq!(told(&*facts(&server, key).await), *asked);
+        }
+    }
+    server.stop().await;
+}
