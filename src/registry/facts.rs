@@ -102,8 +102,12 @@ pub struct Facts {
     current: Option<Secret>,
     /// Few keys have one, and few have revoked tokens.
     previous: Option<Box<(Secret, Timestamp)>>,
-    revoked: Option<Box<HashSet<String>>>,
+    revoked: Option<Box<Revoked>>,
 }
+
+/// The `jti` of each token that was revoked by itself.
+#[derive(Debug)]
+struct Revoked(HashSet<String>);
 
 impl Facts {
     pub(super) fn new(client: Client, grantable: Arc<Grantable>, hanging: Hanging) -> Self {
@@ -117,7 +121,7 @@ impl Facts {
                 Some(end) => previous = Some(Box::new((secret, end))),
             }
         }
-        let revoked = (!revoked.is_empty()).then(|| Box::new(revoked.into_iter().collect()));
+        let revoked = (!revoked.is_empty()).then(|| Box::new(Revoked(revoked.into_iter().collect())));
         Self { client, grantable, current, previous, revoked }
     }
 
@@ -147,7 +151,7 @@ impl Facts {
 
     /// Whether this token of the key was revoked by itself.
     pub fn is_revoked(&self, jti: &str) -> bool {
-        self.revoked.as_ref().is_some_and(|revoked| revoked.contains(jti))
+        self.revoked.as_ref().is_some_and(|revoked| revoked.0.contains(jti))
     }
 }
 

@@ -30,7 +30,7 @@ use crate::store::{Connection, Database, scopes, settings as stored_settings};
 pub use self::facts::{Facts, Grant, Grantable, Policy, Secret};
 pub use self::warming::{PORTION, Walk};
 
-/// How many keys are kept: about 250 bytes each.
+/// How many keys are kept: about 250 bytes each, by the sizes of the parts.
 const KEPT: usize = 1_050_000;
 /// Beyond this, what is kept is not believed any more.
 const BELIEVED: Duration = Duration::from_secs(5);
