@@ -14,7 +14,7 @@ use crate::limits::{Policy, Spent};
 use crate::store::activity::Event;
 use crate::store::changes::{self, Changed};
 use crate::store::usage::KeyUse;
-use crate::store::{Tx, accounts, activity};
+use crate::store::{Tx, accounts, log};
 
 /// Where a request came from.
 #[derive(Clone, Debug, Default)]
@@ -168,7 +168,7 @@ impl Context {
         }
         let changed = Changed::of(events);
         changes::fence(&**tx, &changed).await?;
-        activity::append(&**tx, &self.app.activity_ids, events).await?;
+        log::append(&**tx, &self.app.activity_ids, events).await?;
         let seq = changes::note(&**tx, &changed).await?;
         let registry = Arc::clone(&self.app.registry);
         tx.after_commit(move || registry.changed_here(seq, &changed));

@@ -118,8 +118,27 @@ impl Strength {
 
 /// How strong each key is.
 pub(crate) async fn strengths(db: &impl Connection, of: &[&Key]) -> Result<HashMap<KeyId, Strength>> {
+    strengths_in(db, of, |_| true).await
+}
+
+/// Why the caller may not obtain the strength of each of these keys, for each for which that is so. Only what the caller
+/// does not hold is looked for: of many keys that is far less than what they were given.
+pub(crate) async fn too_strong(
+    cx: &Context,
+    db: &impl Connection,
+    of: &[&Key],
+) -> Result<HashMap<KeyId, UserError>> {
+    let beyond = strengths_in(db, of, |scope| !cx.caller.holds(scope)).await?;
+    may_not_obtain(cx, db, beyond, "selection").await
+}
+
+async fn strengths_in(
+    db: &impl Connection,
+    of: &[&Key],
+    matters: impl Fn(&str) -> bool,
+) -> Result<HashMap<KeyId, Strength>> {
     let ids: Vec<KeyId> = of.iter().map(|key| key.id).collect();
-    let mut scopes = keys::strength_of(db, of).await?;
+    let mut scopes = keys::strength_of(db, of, matters).await?;
     let everything = keys::granting_everything(db, &ids).await?;
     let strength = ids.into_iter().map(|id| {
         let scopes = scopes.remove(&id).unwrap_or_default();

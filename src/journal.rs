@@ -11,11 +11,11 @@ use tokio::task::JoinHandle;
 
 use crate::entropy::Sequence;
 use crate::error::{Error, Result};
-use crate::store::activity::{self, Event};
-use crate::store::{Database, changes};
+use crate::store::activity::Event;
+use crate::store::{Database, log};
 
 const QUEUE: usize = 8192;
-const BATCH: usize = 1024;
+const BATCH: usize = log::MOST;
 /// Nobody waits longer than this for the log.
 const WAIT: Duration = Duration::from_secs(2);
 
@@ -76,10 +76,15 @@ impl Receipt {
 
 async fn write_all(db: Arc<Database>, ids: Arc<Sequence>, mut queue: mpsc::Receiver<Entry>) {
     let mut batch = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
+    loop {
+        // Whoever is ready to hand something in does so first: what a commit costs is shared by more.
+        tokio::task::yield_now().await;
+        if queue.recv_many(&mut batch, BATCH).await == 0 {
+            return;
+        }
         let (events, waiters): (Vec<_>, Vec<_>) =
             batch.drain(..).map(|entry| (entry.event, entry.done)).unzip();
-        match write(&db, &ids, &events).await {
+        match log::write(&db, &ids, &events).await {
             Ok(written) => {
                 for (waiter, written) in waiters.into_iter().zip(written) {
                     // A waiter that gave up is no longer there.
@@ -94,12 +99,4 @@ async fn write_all(db: Arc<Database>, ids: Arc<Sequence>, mut queue: mpsc::Recei
             }
         }
     }
-}
-
-async fn write(db: &Database, ids: &Sequence, events: &[Event]) -> Result<Vec<bool>> {
-    let tx = db.begin_journal().await?;
-    changes::hold_off(&*tx).await?;
-    let written = activity::append(&*tx, ids, events).await?;
-    tx.commit().await?;
-    Ok(written)
 }

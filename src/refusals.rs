@@ -13,7 +13,8 @@ use crate::entropy::Sequence;
 use crate::error::Result;
 use crate::limits::network;
 use crate::store::Database;
-use crate::store::activity::{self, Event};
+use crate::store::activity::Event;
+use crate::store::log;
 
 /// Of one network and outcome in one minute.
 const ROWS_EACH: u32 = 5;
@@ -82,7 +83,7 @@ impl Refusals {
 
 async fn append(db: &Database, ids: &Sequence, rows: &[Event]) -> Result<()> {
     let tx = db.begin().await?;
-    activity::append(&*tx, ids, rows).await?;
+    log::append(&*tx, ids, rows).await?;
     tx.commit().await
 }
 

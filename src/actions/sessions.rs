@@ -12,7 +12,7 @@ use crate::error::{Error, Result, UserError};
 use crate::passwords::{judge, known_of};
 use crate::store::accounts::UserRow;
 use crate::store::activity::Event;
-use crate::store::{accounts, activity, sessions, settings};
+use crate::store::{accounts, log, sessions, settings};
 
 pub use crate::crypto::password::{Password, WantedPassword};
 pub use crate::crypto::secret::SessionToken;
@@ -71,7 +71,7 @@ pub async fn sign_in(
     sessions::add(&*tx, session).await?;
     sessions::set_last_sign_in(&*tx, user.id, now).await?;
     let signed_in = event(origin, now, (ActivityKind::SignedIn, Outcome::Ok), Some(user.id));
-    activity::append(&*tx, &app.activity_ids, &[signed_in]).await?;
+    log::append(&*tx, &app.activity_ids, &[signed_in]).await?;
     tx.commit().await?;
     Ok(token)
 }
@@ -162,7 +162,7 @@ pub async fn sign_out(app: &App, origin: &Origin, token: &str) -> Result<()> {
     sessions::end(&*tx, session.id).await?;
     let out = (ActivityKind::SignedOut, Outcome::Ok);
     let out = event(origin, app.clock.now(), out, Some(session.user_id));
-    activity::append(&*tx, &app.activity_ids, &[out]).await?;
+    log::append(&*tx, &app.activity_ids, &[out]).await?;
     tx.commit().await
 }
 

@@ -27,6 +27,9 @@ const TYPE: &str = "at+jwt";
 /// The name of the one algorithm that is implemented.
 pub const ES256: &str = "ES256";
 
+/// In bytes; most tokens are shorter.
+const ROOM: usize = 1_024;
+
 /// So many tokens are remembered: about 20 MB.
 const REMEMBERED: usize = 16_384;
 
@@ -138,7 +141,8 @@ impl Signer {
     }
 
     pub fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
-        let mut token = self.header.clone();
+        let mut token = String::with_capacity(ROOM);
+        token.push_str(&self.header);
         URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(claims)?, &mut token);
         let signature =
             self.pair.sign(&SystemRandom::new(), token.as_bytes()).map_err(|_| KeyError::Rejected)?;

@@ -6,7 +6,7 @@ use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::response::{IntoResponse as _, Response};
-use serde_json::json;
+use serde::Serialize;
 
 use super::AppState;
 use super::body::media_type;
@@ -101,13 +101,22 @@ async fn parse_credentials_only(headers: &HeaderMap, body: Body) -> Result<Excha
     })
 }
 
+/// RFC 6749, section 5.1.
+#[derive(Serialize)]
+struct TokenResponse<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: i64,
+    scope: &'a str,
+}
+
 fn issued(token: &IssuedToken) -> Response {
-    let body = json!({
-        "access_token": token.access_token,
-        "token_type": "Bearer",
-        "expires_in": token.expires_in_seconds,
-        "scope": token.scopes.to_string(),
-    });
+    let body = TokenResponse {
+        access_token: &token.access_token,
+        token_type: "Bearer",
+        expires_in: token.expires_in_seconds,
+        scope: &token.scopes.to_string(),
+    };
     let mut response = Json(body).into_response();
     rate_limit(response.headers_mut(), &token.spent);
     no_store(response.headers_mut());

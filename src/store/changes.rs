@@ -18,7 +18,7 @@ const KEPT: i64 = 10_000;
 const SOME: u64 = 1_000;
 /// No token is written to the log while a change is being committed: writers of tokens share this lock, changes have it
 /// alone. Any number that other users of a PostgreSQL server are unlikely to lock.
-const FENCE: i64 = 0x6c61_7463_686b_657b;
+pub(super) const FENCE: i64 = 0x6c61_7463_686b_657b;
 
 /// What a change concerns, of that which servers keep in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,14 +78,6 @@ pub async fn note(db: &impl ConnectionTrait, changed: &Changed) -> Result<Option
     rows::add(db, change::Model { seq, key_ids }).await?;
     rows::remove::<change::Entity>().filter(Column::Seq.lt(seq - KEPT)).exec(db).await?;
     Ok(Some(seq))
-}
-
-/// Waits for changes that are being committed, and keeps others waiting until this transaction has ended.
-pub async fn hold_off(db: &impl ConnectionTrait) -> Result<()> {
-    if db.get_database_backend() == DbBackend::Postgres {
-        db.execute_unprepared(&format!("SELECT pg_advisory_xact_lock_shared({FENCE})")).await?;
-    }
-    Ok(())
 }
 
 /// How far things have come.

@@ -13,6 +13,7 @@ use sea_orm::{
 use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
 
 use super::failures::Disk;
+use super::recorder::Recorder;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
 
@@ -32,7 +33,7 @@ pub struct Database {
     /// The same connections; what is read through this is not counted.
     uncounted: DatabaseConnection,
     writer: Arc<Line>,
-    journal: Arc<Line>,
+    journal: Recorder,
     /// SQLite lets one connection write at a time: the journal and changes take turns here, in the order they came,
     /// instead of meeting the database's own lock, which is not fair.
     turns: Option<Arc<Mutex<()>>>,
@@ -52,7 +53,7 @@ impl Database {
                 let writer = open(sqlite(path, 1, false)).await?;
                 let readers = sea_orm::Database::connect(sqlite(path, READERS, true)).await?;
                 Ok(Self {
-                    journal: open(sqlite(path, 1, false)).await?,
+                    journal: Recorder::open(sqlite(path, 1, false), &disk).await?,
                     uncounted: readers.clone(),
                     readers: counted(readers, &reads),
                     writer,
@@ -65,7 +66,7 @@ impl Database {
                 // Whoever reads what it has just changed must not wait for others that wait to change something.
                 let readers = sea_orm::Database::connect(postgres(address, POSTGRES_READERS)).await?;
                 Ok(Self {
-                    journal: open(postgres(address, 1)).await?,
+                    journal: Recorder::open(postgres(address, 1), &disk).await?,
                     uncounted: readers.clone(),
                     readers: counted(readers, &reads),
                     writer: open(postgres(address, POSTGRES_WRITERS)).await?,
@@ -89,12 +90,20 @@ impl Database {
 
     /// Opens a transaction that changes something.
     pub async fn begin(&self) -> Result<Tx> {
-        self.begin_on(&self.writer).await
+        let turn = self.turn().await?;
+        Ok(Tx {
+            inner: Some(self.writer.begin().await?),
+            line: Arc::clone(&self.writer),
+            turn,
+            then: std::sync::Mutex::default(),
+        })
     }
 
-    /// Opens a transaction on the connection that only the journal uses.
-    pub async fn begin_journal(&self) -> Result<Tx> {
-        self.begin_on(&self.journal).await
+    /// Executes a statement of the journal, which has a connection of its own, as a transaction of its own. Says how many
+    /// rows it wrote; on PostgreSQL the statement answers that.
+    pub async fn journal(&self, statement: Statement) -> Result<u64> {
+        let _turn = self.turn().await?;
+        self.journal.execute(statement).await
     }
 
     /// Opens a transaction that no other process has open at the same time: for the schema and what it starts with.
@@ -115,7 +124,8 @@ impl Database {
         Ok(tx)
     }
 
-    async fn begin_on(&self, line: &Arc<Line>) -> Result<Tx> {
+    /// The turn to write, where writers take turns.
+    async fn turn(&self) -> Result<Option<OwnedMutexGuard<()>>> {
         let turn = match &self.turns {
             Some(turns) => {
                 let turn = tokio::time::timeout(WAIT, Arc::clone(turns).lock_owned());
@@ -125,12 +135,7 @@ impl Database {
         };
         // After the turn has come: whoever had it before has noted by then how the disk was.
         self.disk.check()?;
-        Ok(Tx {
-            inner: Some(line.begin().await?),
-            line: Arc::clone(line),
-            turn,
-            then: std::sync::Mutex::default(),
-        })
+        Ok(turn)
     }
 
     /// Waits until the disk fails to take a commit: perhaps for ever. From then on no transaction begins, and the process
@@ -157,9 +162,10 @@ impl Database {
 
     /// Closes all connections after what they are doing.
     pub async fn close(&self) {
-        let (journal, writer) = (self.journal.connection.read().await, self.writer.connection.read().await);
-        for connection in [&self.readers, &*journal, &*writer] {
-            if let Err(error) = connection.close_by_ref().await {
+        let writer = self.writer.connection.read().await;
+        let (readers, journal) = (self.readers.close_by_ref().await, self.journal.close().await);
+        for closed in [readers, journal, writer.close_by_ref().await] {
+            if let Err(error) = closed {
                 tracing::warn!(%error, "a database connection did not close cleanly");
             }
         }
@@ -294,10 +300,10 @@ fn sqlite(path: &std::path::Path, most: u32, read_only: bool) -> ConnectOptions 
                 .read_only(read_only)
                 .busy_timeout(WAIT)
                 .foreign_keys(true)
-                .statement_cache_capacity(500)
-                // What a search finds lies far apart, and so do the keys that are used among many. In KiB; the default of
-                // 2,000 would not hold the way to them.
-                .pragma("cache_size", "-16384");
+                .statement_cache_capacity(500);
+            // In KiB. What a search finds lies far apart, and so do the hints of many new secrets: the default of 2,000 would
+            // not hold the way to them.
+            let options = options.pragma("cache_size", "-16384");
             if read_only {
                 return options;
             }
@@ -322,7 +328,7 @@ fn postgres(address: &str, most: u32) -> ConnectOptions {
 impl Database {
     /// As if SQLite had told a commit so.
     pub(crate) fn fail_disk(&self) {
-        self.journal.ended(&Err(super::failures::tests::with_code("1034")), true);
+        self.disk.ended::<()>(&Err(super::failures::tests::with_code("1034")));
     }
 }
 

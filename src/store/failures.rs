@@ -20,7 +20,7 @@ impl Default for Disk {
 
 impl Disk {
     /// Looks at how a transaction ended.
-    pub(super) fn ended(&self, result: &Result<(), DbErr>) {
+    pub(super) fn ended<T>(&self, result: &Result<T, DbErr>) {
         if let Err(error) = result
             && is_failed_sync(error)
             && !self.0.send_replace(true)
@@ -164,11 +164,11 @@ pub(super) mod tests {
         let disk = Disk::default();
         let failed = disk.failed();
         for code in ["5", "13", "266", "778"] {
-            disk.ended(&Err(with_code(code)));
+            disk.ended::<()>(&Err(with_code(code)));
         }
         disk.ended(&Ok(()));
         assert!(disk.check().is_ok());
-        disk.ended(&Err(with_code("1034")));
+        disk.ended::<()>(&Err(with_code("1034")));
         disk.ended(&Ok(()));
         assert!(matches!(disk.check(), Err(Error::Unavailable)));
         failed.await;

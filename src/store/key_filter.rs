@@ -144,7 +144,7 @@ impl KeyFilter {
 
 /// The same rule as [`status`], for the database.
 fn has_status(status: KeyStatus, now: Timestamp) -> Condition {
-    let owner_inactive = || Expr::exists(rows::inactive_owner());
+    let owner_inactive = rows::owner_is_inactive;
     let ended = || Condition::all().add(Column::ExpiresAt.is_not_null()).add(Column::ExpiresAt.lte(now));
     let state = |state: KeyState| Condition::all().add(Column::State.eq(state));
     match status {

@@ -7,7 +7,7 @@ use entity::{
     AccountId, KeyId, RoleId, ScopeId, Timestamp, account_role, effective_scope, key_grant, key_role,
     key_scope, role, scope,
 };
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Query};
 use sea_orm::{
     ActiveEnum as _, ColumnTrait as _, ConnectionTrait, DbErr, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, SqlErr, UpdateMany,
@@ -18,6 +18,9 @@ use crate::access::{Reach, Scopes};
 use crate::error::{Error, Result};
 
 pub use super::key_filter::{KeyFilter, KeyOrder, KeyStatus, MAX_SCOPES, count, list, status};
+
+/// The most ids of scopes in one condition.
+const MAX_CONDITION: usize = 1_000;
 
 /// A key within reach.
 pub type Key = Reached<api_key::Model>;
@@ -221,16 +224,29 @@ pub async fn effective_scopes_of(
     scopes_by_key(db, links.into_iter().map(|link| (link.key_id, link.scope_id)).collect()).await
 }
 
-/// What each key was given: how strong its secret is.
-pub async fn strength_of(db: &impl ConnectionTrait, keys: &[&Key]) -> Result<HashMap<KeyId, Scopes>> {
-    let grants =
-        rows::shared::<key_grant::Entity>().filter(key_grant::Column::KeyId.is_in(ids(keys))).all(db).await?;
-    let scopes =
-        scopes_by_key(db, grants.into_iter().map(|grant| (grant.key_id, grant.scope_id)).collect()).await?;
-    Ok(scopes
-        .into_iter()
-        .map(|(key, scopes)| (key, scopes.into_iter().map(|scope| scope.name).collect()))
-        .collect())
+/// What each key was given, of the scopes that matter: how strong its secret is.
+pub async fn strength_of(
+    db: &impl ConnectionTrait,
+    keys: &[&Key],
+    matters: impl Fn(&str) -> bool,
+) -> Result<HashMap<KeyId, Scopes>> {
+    let scopes = rows::shared::<scope::Entity>().all(db).await?;
+    let count = scopes.len();
+    let matter = scopes.into_iter().filter(|scope| matters(&scope.name));
+    let matter: HashMap<ScopeId, String> = matter.map(|scope| (scope.id, scope.name)).collect();
+    if matter.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // Each scope of each key is looked for by itself. It is one condition more, if not too long.
+    let few = matter.len() < count && matter.len() <= MAX_CONDITION;
+    let few = few.then(|| key_grant::Column::ScopeId.is_in(matter.keys().copied()));
+    let of_these = Condition::all().add(key_grant::Column::KeyId.is_in(ids(keys))).add_option(few);
+    let grants = rows::shared::<key_grant::Entity>().filter(of_these).all(db).await?;
+    let mut strengths: HashMap<KeyId, Vec<String>> = HashMap::new();
+    for grant in grants {
+        strengths.entry(grant.key_id).or_default().extend(matter.get(&grant.scope_id).cloned());
+    }
+    Ok(strengths.into_iter().map(|(key, scopes)| (key, scopes.into_iter().collect())).collect())
 }
 
 async fn scopes_by_key(

@@ -183,19 +183,20 @@ fn grants_beyond(scopes: &Scopes) -> SelectStatement {
         .take()
 }
 
-/// That the owner of the key at hand is not active.
-pub(super) fn inactive_owner() -> SelectStatement {
-    owner().and_where(account::Column::Active.eq(false)).take()
+/// Whether the owner of the key at hand is not active. As a value, which PostgreSQL looks up key by key: of an EXISTS
+/// beside an OR it would read all accounts first, for a page of fifty keys too.
+pub(super) fn owner_is_inactive() -> Expr {
+    let inactive = owner().expr(Expr::col((account::Entity, account::Column::Active)).not()).take();
+    Expr::SubQuery(None, Box::new(inactive.into()))
 }
 
 /// That the owner of the key at hand is of this kind.
 pub(super) fn owner_of_kind(kind: account::AccountKind) -> SelectStatement {
-    owner().and_where(account::Column::Kind.eq(kind)).take()
+    owner().expr(Expr::val(1)).and_where(account::Column::Kind.eq(kind)).take()
 }
 
 fn owner() -> SelectStatement {
     Query::select()
-        .expr(Expr::val(1))
         .from(account::Entity)
         .and_where(
             Expr::col((account::Entity, account::Column::Id))

@@ -14,7 +14,7 @@ use crate::access::{Action, Reach};
 use crate::context::Context;
 use crate::crypto::secret::ClientSecret;
 use crate::error::{Result, UserError};
-use crate::giving::{may_not_obtain, strengths};
+use crate::giving::too_strong;
 use crate::store::activity::Event;
 use crate::store::keys::{self, Tokens};
 use crate::store::{Tx, secrets, settings};
@@ -108,8 +108,7 @@ pub async fn finish_rotation(cx: &Context, selection: &Selection, reason: Option
 
 /// Whoever resets a secret holds all that it yields: the keys for which that is so, and an error for each other.
 async fn within_own_strength(cx: &Context, tx: &Tx, keys: Vec<Key>) -> Result<(Vec<Key>, Vec<UserError>)> {
-    let strengths = strengths(&**tx, &keys.iter().collect::<Vec<_>>()).await?;
-    let refused = may_not_obtain(cx, &**tx, strengths, "selection").await?;
+    let refused = too_strong(cx, &**tx, &keys.iter().collect::<Vec<_>>()).await?;
     let within = keys.into_iter().filter(|key| !refused.contains_key(&key.id)).collect();
     Ok((within, refused.into_iter().map(|(key, error)| error.about(key)).collect()))
 }

@@ -9,7 +9,7 @@ use super::Key;
 use crate::access::Action;
 use crate::context::Context;
 use crate::error::Result;
-use crate::giving::{may_not_obtain, strengths};
+use crate::giving;
 use crate::store::keys;
 
 /// The verbs that the caller may use on a key as it is now.
@@ -36,7 +36,7 @@ pub async fn verbs(cx: &Context, of: &[&Key]) -> Result<HashMap<KeyId, Verbs>> {
     };
     let too_strong = match reached.is_empty() {
         true => HashMap::new(),
-        false => may_not_obtain(cx, db, strengths(db, of).await?, "selection").await?,
+        false => giving::too_strong(cx, db, of).await?,
     };
     let decides = cx.may(Action::ApproveKeys).is_ok();
     Ok(of

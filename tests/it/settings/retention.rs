@@ -8,7 +8,7 @@ use latchkey::context::Origin;
 use latchkey::entropy::{SeededEntropy, Sequence};
 use latchkey::jobs::take_turn;
 use latchkey::retention::AT_ONCE;
-use latchkey::store::activity::append;
+use latchkey::store::log::append;
 use serde_json::json;
 
 use crate::harness::keys::Person;

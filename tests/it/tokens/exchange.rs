@@ -45,7 +45,7 @@ async fn a_token_comes_with_exactly_these_headers_and_members() {
     ratelimit-policy: "token";q=10000000;w=1
     ratelimit: "token";r=9999999;t=1
 
-    {"access_token":"<jwt>","expires_in":600,"scope":"keys:read","token_type":"Bearer"}
+    {"access_token":"<jwt>","token_type":"Bearer","expires_in":600,"scope":"keys:read"}
     "#);
 
     let (header, claims) = decoded(&jwt);
