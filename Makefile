@@ -80,8 +80,8 @@ generate: ## write schema.graphql and the generated pages of docs/
 	tests/features > "$(TARGET_DIR)/generated/docs/features.md"
 	@for file in $(GENERATED); do mv "$(TARGET_DIR)/generated/$$file" "$$file"; done
 
-bench: ## measure the token endpoint against a bare floor, what tokens are worth against bare handlers, refused GraphQL requests, lists and changes of many keys
-	cargo bench --locked --profile "$(PROFILE)" --bench exchange --bench verify --bench graphql --bench lists
+bench: ## measure the token endpoint against a bare floor, what tokens are worth against bare handlers, refused GraphQL requests, lists and changes of many keys, a million keys in memory
+	cargo bench --locked --profile "$(PROFILE)" --bench exchange --bench verify --bench graphql --bench lists --bench registry
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile

@@ -84,7 +84,7 @@ impl App {
         let activity_ids = Arc::new(Sequence::new(Arc::clone(&entropy)));
         let (journal, task) = Journal::start(Arc::clone(&db), Arc::clone(&activity_ids));
         let usage = Arc::new(Usage::default());
-        let registry = Arc::new(Registry::new(Arc::clone(&db), Arc::clone(&clock)));
+        let registry = Arc::new(Registry::new(Arc::clone(&db), Arc::clone(&clock), issuer.clone()));
         registry.hear().await?;
         let refusals = Arc::new(Refusals::default());
         let app = Self {

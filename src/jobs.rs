@@ -1,11 +1,12 @@
-//! The few periodic chores.
+//! The few periodic chores, and reading keys before they are asked for.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::registry::{PORTION, Walk};
 use crate::retention::{remove_old_events, remove_old_revocations};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -17,22 +18,48 @@ const REMOVE_FIRST: u32 = 600;
 /// In one turn, how often the changes of other processes are asked for.
 const HEAR_EVERY: u32 = 4;
 
+/// Between two portions of keys that are read in the background; as long as the portion took, if that is longer.
+const BREATH: Duration = Duration::from_millis(10);
+
 /// Runs the chores until the server is gone.
-pub fn start(app: &Arc<App>) -> JoinHandle<()> {
-    let app: Weak<App> = Arc::downgrade(app);
-    tokio::spawn(async move {
-        let mut has_old_events = false;
-        for turn in 1_u32.. {
-            for _ in 0..HEAR_EVERY {
-                let Some(app) = app.upgrade() else { return };
-                hear(&app).await;
-                drop(app);
-                tokio::time::sleep(EVERY / HEAR_EVERY).await;
-            }
+pub fn start(app: &Arc<App>) -> JoinSet<()> {
+    let mut jobs = JoinSet::new();
+    jobs.spawn(take_turns(Arc::downgrade(app)));
+    jobs.spawn(warm(Arc::downgrade(app)));
+    jobs
+}
+
+async fn take_turns(app: Weak<App>) {
+    let mut has_old_events = false;
+    for turn in 1_u32.. {
+        for _ in 0..HEAR_EVERY {
             let Some(app) = app.upgrade() else { return };
-            has_old_events = take_turn(&app, turn, has_old_events).await;
+            hear(&app).await;
+            drop(app);
+            tokio::time::sleep(EVERY / HEAR_EVERY).await;
         }
-    })
+        let Some(app) = app.upgrade() else { return };
+        has_old_events = take_turn(&app, turn, has_old_events).await;
+    }
+}
+
+/// At most half of the time goes into reading: whoever asks for something comes first.
+async fn warm(app: Weak<App>) {
+    let mut walk = Walk::default();
+    loop {
+        let Some(app) = app.upgrade() else { return };
+        let began = app.clock.elapsed();
+        let pause = match app.registry.warm(&mut walk, PORTION).await {
+            Ok(true) => app.clock.elapsed().saturating_sub(began).max(BREATH),
+            Ok(false) => EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "keys could not be read in the background; it is tried again");
+                EVERY
+            }
+        };
+        drop(app);
+        tokio::time::sleep(pause).await;
+    }
 }
 
 /// What cannot be heard is asked for again; after a while nothing that was kept is believed.

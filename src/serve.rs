@@ -50,7 +50,7 @@ impl Server {
     /// Serves until `stop`, then finishes what has begun.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         let Self { listener, app, writer, .. } = self;
-        let chores = jobs::start(&app);
+        let mut chores = jobs::start(&app);
         let disk_failed = app.db.disk_failed();
         let state = AppState { app, schema: Schema::build() };
         let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -71,7 +71,7 @@ impl Server {
             () = disk_failed => return Err(DiskFailed.into()),
             () = patience => tracing::warn!("some requests did not end in time"),
         }
-        chores.abort();
+        chores.abort_all();
         // Held by nobody but the connections that did not end in time.
         if tokio::time::timeout(GRACE, writer.finish()).await.is_err() {
             tracing::warn!("the database was not closed in time");

@@ -8,6 +8,7 @@ pub mod activity;
 pub mod api;
 pub mod api_key;
 pub mod change;
+pub mod client_id;
 pub mod data_key;
 pub mod effective_scope;
 pub mod group;
@@ -38,6 +39,7 @@ pub mod timestamp;
 pub mod user;
 pub mod user_role;
 
+pub use client_id::{ClientId, NotAClientId};
 pub use id::{
     AccountId, ActivityId, ApiId, GlobalId, GroupId, KeyId, ObjectKind, ParseIdError, RoleId, ScopeId,
     SecretId, SelectionId, ServiceAccountId, SessionId, SigningKeyId, UserId,

@@ -51,7 +51,7 @@ pub async fn introspect(
 fn concerns(app: &App, asker: &Facts, known: &Known) -> bool {
     let held = &asker.grantable.scopes;
     let audience = &known.token.claims.aud;
-    asker.policy.apis.iter().any(|api| {
+    asker.policy().apis.iter().any(|api| {
         audience.has(identifier(api, &app.issuer)) && held.iter().any(|scope| scope.api_id == api.id)
     })
 }

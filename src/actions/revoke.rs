@@ -47,10 +47,10 @@ pub async fn revoke(
         return Ok(Revocation::Done);
     };
     let claims = &token.claims;
-    if claims.client_id != facts.client.key.client_id {
+    if claims.client_id.parse() != Ok(facts.client.key.client_id) {
         return Ok(Revocation::NotYours);
     }
-    let dead = claims.generation != facts.client.generation() || facts.revoked.contains(&claims.jti);
+    let dead = claims.generation != facts.client.generation() || facts.is_revoked(&claims.jti);
     if !dead {
         write(&cx, &facts, claims).await?;
     }

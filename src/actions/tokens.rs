@@ -6,23 +6,22 @@
 //! 8. The event goes to the log and the token is signed meanwhile; the answer waits for the commit. If the key, its
 //!    owner or who may do what was changed since step 2, nothing is written, and the exchange begins anew.
 
-use entity::account::AccountKind;
+use std::sync::Arc;
+
 use entity::activity::{ActivityKind, Outcome};
-use entity::{ApiId, GlobalId, ServiceAccountId, Timestamp, UserId, api, settings};
+use entity::{ApiId, Timestamp, settings};
 use zeroize::Zeroizing;
 
 use crate::access::Scopes;
 use crate::app::App;
 use crate::context::Origin;
-use crate::crypto::jwt::{Audience, Claims};
+use crate::crypto::jwt::Claims;
 use crate::error::{Error, Result};
 use crate::gate::client::Clients;
 use crate::journal::Written;
 use crate::limits::{Policy, Spent};
-use crate::registry::Facts;
-use crate::store::changes::Changed;
-use crate::store::credentials::{Client, Grantable};
-use crate::store::scopes::identifier;
+use crate::registry::{Facts, Grant, Grantable};
+use crate::store::credentials::Client;
 
 pub use crate::crypto::jwt::ES256;
 pub use crate::gate::client::{ClientError as ExchangeError, Refusal};
@@ -80,7 +79,7 @@ pub async fn exchange(
                 return Ok(token);
             }
             // Something was changed meanwhile: from the beginning, as it is now.
-            Ok(None) => app.registry.forget(&Changed::Everything),
+            Ok(None) => app.registry.overtaken(&facts).await?,
             Err(ExchangeError::Refused(refusal)) => {
                 return Err(exchange.clients.refuse(&facts.client, refusal).await);
             }
@@ -98,9 +97,10 @@ impl Exchange<'_> {
         request: &ExchangeRequest,
         spent: &mut Option<Spent>,
     ) -> Result<Option<IssuedToken>, ExchangeError> {
-        let Facts { client, grantable, policy, .. } = facts;
+        let Facts { client, grantable, .. } = facts;
+        let settings = &facts.policy().settings;
         self.clients.check_state(client).map_err(ExchangeError::Refused)?;
-        let quota = client.token_quota(&policy.settings);
+        let quota = client.token_quota(settings);
         // Once, however often it begins anew.
         let spend = || self.app.limits.spend(client.key.id, Policy::Token, quota, 1);
         let spent = *spent.get_or_insert_with(spend);
@@ -110,29 +110,29 @@ impl Exchange<'_> {
         if !spent.allowed {
             return Err(refused(Outcome::RateLimited, "The limit of exchanges for this API key is reached."));
         }
-        if !grantable.owner_may_use_keys {
+        if !client.owner.may_use_keys {
             return Err(refused(Outcome::UseNotPermitted, "The owner of this API key may not use API keys."));
         }
-        let grant = narrow(&self.app.issuer, &policy.apis, grantable, request)
-            .map_err(|(outcome, description)| refused(outcome, description))?;
-        let lifetime = token_lifetime(client, &policy.settings, self.now);
-        Ok(self.issue(facts, grant, (lifetime, spent)).await?)
+        let grant =
+            narrow(grantable, request).map_err(|(outcome, description)| refused(outcome, description))?;
+        let lifetime = token_lifetime(client, settings, self.now);
+        Ok(self.issue(facts, &grant, (lifetime, spent)).await?)
     }
 
     /// Step 8; nothing if what was looked at since step 2 has changed.
     async fn issue(
         &self,
         facts: &Facts,
-        grant: Grant,
+        grant: &Grant,
         (lifetime, spent): (i64, Spent),
     ) -> Result<Option<IssuedToken>> {
         let client = &facts.client;
         let claims = Claims {
             iss: self.app.issuer.clone(),
-            sub: owner_id(client).to_string(),
-            aud: grant.audience,
-            client_id: client.key.client_id.clone(),
-            scope: grant.scopes.to_string(),
+            sub: client.owner.public_id.clone(),
+            aud: grant.audience.clone(),
+            client_id: client.key.client_id.to_string(),
+            scope: grant.scope.clone(),
             iat: self.now.seconds(),
             exp: self.now.seconds() + lifetime,
             jti: crate::entropy::id(&*self.app.entropy, self.now).simple().to_string(),
@@ -145,62 +145,46 @@ impl Exchange<'_> {
         let receipt = self.app.journal.submit(event)?;
         let access_token = self.app.keys.ring.signer.sign(&claims).map_err(Error::internal)?;
         Ok(match receipt.wait().await? {
-            Written::Committed => {
-                Some(IssuedToken { access_token, expires_in_seconds: lifetime, scopes: grant.scopes, spent })
-            }
+            Written::Committed => Some(IssuedToken {
+                access_token,
+                expires_in_seconds: lifetime,
+                scopes: grant.scopes.clone(),
+                spent,
+            }),
             Written::Overtaken => None,
         })
     }
 }
 
-fn owner_id(client: &Client) -> GlobalId {
-    match client.owner.kind {
-        AccountKind::User => UserId(client.owner.id.0).into(),
-        AccountKind::ServiceAccount => ServiceAccountId(client.owner.id.0).into(),
-    }
-}
-
 /// In seconds: what the key asks for, within what the settings allow, and never beyond the key's own end.
 fn token_lifetime(client: &Client, settings: &settings::Model, now: Timestamp) -> i64 {
-    let wanted = client.key.token_lifetime_seconds.unwrap_or(settings.default_token_lifetime_seconds);
-    let lifetime = i64::from(wanted.min(settings.max_token_lifetime_seconds));
+    let lifetime = i64::from(client.token_lifetime(settings));
     client.key.expires_at.map_or(lifetime, |end| lifetime.min(end.seconds() - now.seconds()))
-}
-
-/// What a token will say: scopes, and for whom it is.
-#[derive(Debug)]
-struct Grant {
-    scopes: Scopes,
-    audience: Audience,
 }
 
 type Narrowed<T> = Result<T, (Outcome, &'static str)>;
 
+const NOTHING_HELD: (Outcome, &str) =
+    (Outcome::InvalidScope, "This API key holds no scope that could be granted.");
+
 /// Step 7: the part of what can be granted that was asked for.
-fn narrow(
-    issuer: &str,
-    apis: &[api::Model],
-    grantable: &Grantable,
-    request: &ExchangeRequest,
-) -> Narrowed<Grant> {
-    let named =
-        |resource: &String| apis.iter().find(|api| identifier(api, issuer) == *resource).map(|api| api.id);
+fn narrow(grantable: &Grantable, request: &ExchangeRequest) -> Narrowed<Arc<Grant>> {
+    let policy = &grantable.policy;
+    if request.scope.is_none() && request.resources.is_empty() {
+        let whole = Some(&grantable.whole).filter(|whole| !whole.scopes.is_empty());
+        return whole.cloned().ok_or(NOTHING_HELD);
+    }
+    let named = |resource: &String| policy.api(resource);
     let wanted: Option<Vec<ApiId>> = request.resources.iter().map(named).collect();
     let Some(wanted) = wanted else {
         return Err((Outcome::InvalidTarget, "There is no API with the address given as resource."));
     };
     let scopes = narrow_scopes(&wanted, grantable, request.scope.as_deref())?;
-    let granted = |api: &api::Model| {
-        grantable.scopes.iter().any(|scope| scope.api_id == api.id && scopes.has(&scope.name))
-    };
-    let mut audience: Vec<String> = apis
-        .iter()
-        .filter(|api| if wanted.is_empty() { granted(api) } else { wanted.contains(&api.id) })
-        .map(|api| identifier(api, issuer).to_owned())
-        .collect();
+    let granted =
+        |api: ApiId| grantable.scopes.iter().any(|scope| scope.api_id == api && scopes.has(&scope.name));
     let audience =
-        if audience.len() == 1 { Audience::One(audience.remove(0)) } else { Audience::Many(audience) };
-    Ok(Grant { scopes, audience })
+        policy.audience(|api| if wanted.is_empty() { granted(api) } else { wanted.contains(&api) });
+    Ok(Arc::new(Grant::new(scopes, audience)))
 }
 
 /// The scopes of the wanted APIs (all, if none is named) that were asked for (all, if none is).
@@ -220,7 +204,7 @@ fn narrow_scopes(wanted: &[ApiId], grantable: &Grantable, asked: Option<&str>) -
         }
     };
     if scopes.is_empty() {
-        return Err((Outcome::InvalidScope, "This API key holds no scope that could be granted."));
+        return Err(NOTHING_HELD);
     }
     Ok(scopes)
 }

@@ -65,7 +65,7 @@ pub async fn verify(app: &Arc<App>, origin: Origin, token: &str, demand: &Demand
 fn is_for(app: &App, known: &Known, demand: &Demand) -> bool {
     let audience = &known.token.claims.aud;
     if demand.audiences.is_empty() {
-        let apis = &known.facts.policy.apis;
+        let apis = &known.facts.policy().apis;
         return apis.iter().any(|api| audience.has(identifier(api, &app.issuer)));
     }
     demand.audiences.iter().all(|wanted| audience.has(wanted))

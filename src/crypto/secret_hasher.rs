@@ -13,10 +13,32 @@ use super::secret::ClientSecret;
 
 const SCHEME: &str = "$hmac-sha256$v=1$k=";
 
+/// What is kept of a client secret, read once from its stored form.
+#[derive(Clone, Copy)]
+pub struct SecretMac {
+    /// The number of the data key.
+    key: i32,
+    mac: [u8; 32],
+}
+
+impl std::fmt::Debug for SecretMac {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretMac(…)")
+    }
+}
+
+impl SecretMac {
+    /// Nothing, if the stored form is damaged or of another scheme: no secret fits it.
+    pub fn read(stored: &SecretHash) -> Option<Self> {
+        let (key, mac) = stored.0.strip_prefix(SCHEME)?.split_once('$')?;
+        let mac = URL_SAFE_NO_PAD.decode(mac).ok()?.try_into().ok()?;
+        Some(Self { key: key.parse().ok()?, mac })
+    }
+}
+
 /// Makes and checks stored hashes of client secrets.
 pub struct SecretHasher {
     keys: Vec<(i32, hmac::Key)>,
-    dummy: SecretHash,
 }
 
 impl std::fmt::Debug for SecretHasher {
@@ -32,9 +54,7 @@ impl SecretHasher {
             .into_iter()
             .map(|(id, key)| (id, hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())))
             .collect();
-        let newest = keys.last().map_or(0, |(id, _)| *id);
-        let dummy = SecretHash(format!("{SCHEME}{newest}${}", URL_SAFE_NO_PAD.encode([0; 32])));
-        Self { keys, dummy }
+        Self { keys }
     }
 
     pub fn hash(&self, client_id: &str, secret: &ClientSecret) -> Option<SecretHash> {
@@ -43,24 +63,16 @@ impl SecretHasher {
         Some(SecretHash(format!("{SCHEME}{id}${}", URL_SAFE_NO_PAD.encode(mac.as_ref()))))
     }
 
-    /// Whether the secret is the one that was hashed; compared in constant time.
-    pub fn verify(&self, client_id: &str, secret: &ClientSecret, stored: &SecretHash) -> bool {
-        let Some((key, mac)) = self.read(stored) else {
-            return false;
-        };
-        hmac::verify(key, &message(client_id, secret), &mac).is_ok()
-    }
-
-    /// The work of [`SecretHasher::verify`] for a client that does not exist.
-    pub fn verify_nothing(&self, client_id: &str, secret: &ClientSecret) -> bool {
-        self.verify(client_id, secret, &self.dummy)
-    }
-
-    fn read(&self, stored: &SecretHash) -> Option<(&hmac::Key, Vec<u8>)> {
-        let (key_id, mac) = stored.0.strip_prefix(SCHEME)?.split_once('$')?;
-        let key_id: i32 = key_id.parse().ok()?;
-        let (_, key) = self.keys.iter().find(|(id, _)| *id == key_id)?;
-        Some((key, URL_SAFE_NO_PAD.decode(mac).ok()?))
+    /// Whether the secret is the one that was hashed; compared in constant time. Where nothing is kept that it could be
+    /// compared with (the client does not exist, or the hash cannot be read), the same work is done for nothing.
+    pub fn verify(&self, client_id: &str, secret: &ClientSecret, stored: Option<&SecretMac>) -> bool {
+        let kept = stored.and_then(|stored| {
+            let (_, key) = self.keys.iter().find(|(id, _)| *id == stored.key)?;
+            Some((key, &stored.mac))
+        });
+        let nothing = || self.keys.last().map(|(_, key)| (key, &[0; 32]));
+        let Some((key, mac)) = kept.or_else(nothing) else { return false };
+        hmac::verify(key, &message(client_id, secret), mac).is_ok() && kept.is_some()
     }
 }
 
@@ -88,31 +100,33 @@ mod tests {
         let hasher = hasher(&[(1, 10)]);
         let stored = hasher.hash("A", &secret(1)).unwrap();
         assert!(stored.0.starts_with("$hmac-sha256$v=1$k=1$"));
-        assert!(hasher.verify("A", &secret(1), &stored));
-        assert!(!hasher.verify("A", &secret(2), &stored));
-        assert!(!hasher.verify("B", &secret(1), &stored));
-        assert!(!hasher.verify_nothing("A", &secret(1)));
+        let stored = SecretMac::read(&stored);
+        assert!(hasher.verify("A", &secret(1), stored.as_ref()));
+        assert!(!hasher.verify("A", &secret(2), stored.as_ref()));
+        assert!(!hasher.verify("B", &secret(1), stored.as_ref()));
+        assert!(!hasher.verify("A", &secret(1), None));
     }
 
     #[test]
     fn an_older_data_key_still_verifies_and_an_unknown_one_does_not() {
         let stored = hasher(&[(1, 10)]).hash("A", &secret(1)).unwrap();
-        assert!(hasher(&[(1, 10), (2, 11)]).verify("A", &secret(1), &stored));
-        assert!(!hasher(&[(2, 10)]).verify("A", &secret(1), &stored));
-        assert!(!hasher(&[(1, 11)]).verify("A", &secret(1), &stored));
+        let stored = SecretMac::read(&stored);
+        assert!(hasher(&[(1, 10), (2, 11)]).verify("A", &secret(1), stored.as_ref()));
+        assert!(!hasher(&[(2, 10)]).verify("A", &secret(1), stored.as_ref()));
+        assert!(!hasher(&[(1, 11)]).verify("A", &secret(1), stored.as_ref()));
     }
 
     #[test]
-    fn a_damaged_hash_verifies_nothing() {
-        let hasher = hasher(&[(1, 10)]);
+    fn a_damaged_hash_is_none() {
         for damaged in [
             "",
             "$hmac-sha256$v=1$k=1$",
             "$hmac-sha256$v=1$k=x$AAAA",
             "$argon2id$v=19$",
             "$hmac-sha256$v=1$k=1$!",
+            "$hmac-sha256$v=1$k=1$AAAA",
         ] {
-            assert!(!hasher.verify("A", &secret(1), &SecretHash(damaged.to_owned())), "{damaged}");
+            assert!(SecretMac::read(&SecretHash(damaged.to_owned())).is_none(), "{damaged}");
         }
     }
 }

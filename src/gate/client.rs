@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use entity::activity::{ActivityKind, Outcome};
 use entity::api_key::KeyState;
-use entity::{SecretId, Timestamp, key_secret};
+use entity::{SecretId, Timestamp};
 
 use crate::app::App;
 use crate::context::Origin;
@@ -19,7 +19,7 @@ use crate::crypto::secret::{ClientSecret, is_client_id};
 use crate::error::Error;
 use crate::limits::Spent;
 use crate::refusals::Entry;
-use crate::registry::Facts;
+use crate::registry::{Facts, Secret};
 use crate::store::activity::Event;
 use crate::store::credentials::Client;
 
@@ -70,13 +70,7 @@ impl Clients<'_> {
             self.proven(client_id, &secret, [None, None]);
             return Err(self.wrong(None, Outcome::UnknownClient).await);
         };
-        let usable = |current: bool| {
-            facts.secrets.iter().find(|row| match row.valid_until {
-                None => current,
-                Some(end) => !current && end > self.now,
-            })
-        };
-        match self.proven(client_id, &secret, [true, false].map(usable)) {
+        match self.proven(client_id, &secret, facts.secrets(self.now)) {
             Some(proven) => Ok((facts, proven)),
             None => Err(self.wrong(Some(&facts.client), Outcome::BadSecret).await),
         }
@@ -87,12 +81,11 @@ impl Clients<'_> {
         &self,
         client_id: &str,
         secret: &ClientSecret,
-        stored: [Option<&key_secret::Model>; 2],
+        stored: [Option<&Secret>; 2],
     ) -> Option<SecretId> {
         let hasher = &self.app.keys.secrets;
-        let matches = stored.map(|row| match row {
-            Some(row) => hasher.verify(client_id, secret, &row.hash).then_some(row.id),
-            None => hasher.verify_nothing(client_id, secret).then_some(SecretId(uuid::Uuid::nil())),
+        let matches = stored.map(|stored| {
+            hasher.verify(client_id, secret, stored.map(|stored| &stored.mac)).then_some(stored?.id)
         });
         matches.into_iter().flatten().next()
     }

@@ -43,10 +43,10 @@ pub async fn recognise(app: &App, token: &str, now: Timestamp) -> Result<Known> 
     let usable = client.key.state == KeyState::Enabled
         && client.key.expires_at.is_none_or(|end| end > now)
         && client.owner.active
-        && facts.grantable.owner_may_use_keys
+        && client.owner.may_use_keys
         && client.generation() == claims.generation
-        && !facts.revoked.contains(&claims.jti);
-    let scopes = token.scopes.within(&facts.held);
+        && !facts.is_revoked(&claims.jti);
+    let scopes = token.scopes.within(facts.held());
     if !usable || scopes.is_empty() {
         return Err(Error::Unauthenticated);
     }
@@ -90,7 +90,7 @@ fn machine(facts: &Facts, scopes: Scopes, ends: Timestamp) -> Machine {
         scopes,
         read_only: client.key.read_only,
         ends,
-        call_limit: client.call_quota(&facts.policy.settings),
+        call_limit: client.call_quota(&facts.policy().settings),
     }
 }
 
@@ -133,8 +133,8 @@ pub async fn authenticate(
                 return Err(clients.refuse(&facts.client, refusal).await);
             }
             app.usage.secret(secret, now);
-            let may_use = facts.grantable.owner_may_use_keys;
-            let scopes = if may_use { facts.held.clone() } else { Scopes::default() };
+            let may_use = facts.client.owner.may_use_keys;
+            let scopes = if may_use { facts.held().clone() } else { Scopes::default() };
             let machine = machine(&facts, scopes, now);
             Ok(Client { facts, machine })
         }

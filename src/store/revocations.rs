@@ -13,14 +13,16 @@ pub async fn add(db: &impl ConnectionTrait, token: revoked_token::Model) -> Resu
     rows::add_unless_there(db, token, OnConflict::column(Column::Jti).do_nothing().to_owned()).await
 }
 
-/// The `jti` of each revoked token of a key that would not have ended yet.
-pub async fn of_key(db: &impl ConnectionTrait, key: KeyId, now: Timestamp) -> Result<Vec<String>> {
+/// The revoked tokens of these keys that would not have ended yet.
+pub async fn of_keys(
+    db: &impl ConnectionTrait,
+    keys: &[KeyId],
+    now: Timestamp,
+) -> Result<Vec<revoked_token::Model>> {
     let revoked = rows::before_permission::<revoked_token::Entity>()
-        .filter(Column::KeyId.eq(key))
-        .filter(Column::EndsAt.gt(now))
-        .all(db)
-        .await?;
-    Ok(revoked.into_iter().map(|token| token.jti).collect())
+        .filter(Column::KeyId.is_in(keys.iter().copied()))
+        .filter(Column::EndsAt.gt(now));
+    Ok(revoked.all(db).await?)
 }
 
 /// Removes rows of tokens that would have ended before this instant, at most so many, and says how many there were.

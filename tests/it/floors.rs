@@ -30,7 +30,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("refusals", &["entropy", "error", "limits", "store"]),
     ("usage", &["error", "store"]),
     ("passwords", &["crypto", "entropy", "error"]),
-    ("registry", &["access", "clock", "error", "store"]),
+    ("registry", &["access", "clock", "crypto", "error", "store"]),
     (
         "app",
         &[
@@ -79,7 +79,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("graphql", &["access", "actions", "context", "documents", "error", "limits", "recent", "values"]),
     ("http", &["access", "actions", "app", "context", "entropy", "error", "graphql", "limits"]),
     // 5: entry points.
-    ("jobs", &["app", "retention"]),
+    ("jobs", &["app", "registry", "retention"]),
     ("serve", &["app", "clock", "config", "entropy", "graphql", "http", "jobs"]),
     (
         "cli",

@@ -13,6 +13,7 @@ mod log;
 mod networks;
 mod overtaken;
 mod refusals;
+mod registry;
 mod revoke;
 mod revoked;
 mod scope;

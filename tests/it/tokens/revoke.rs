@@ -275,12 +275,9 @@ async fn a_revocation_is_kept_until_its_token_would_have_ended() {
     let server = server.restart("").await;
     assert!(!lives(&server.bearer(text(&token))).await);
     let kept = async || {
-        let rows = latchkey::store::revocations::of_key(
-            server.app.db.reader(),
-            key.id.parse().unwrap(),
-            entity::Timestamp(0),
-        );
-        rows.await.unwrap().len()
+        let (db, keys) = (server.app.db.reader(), [key.id.parse().unwrap()]);
+        let kept = latchkey::store::revocations::of_keys(db, &keys, entity::Timestamp(0));
+        kept.await.unwrap().len()
     };
     for (seconds, turn, left) in [(0, 600, 1), (600 + 3_600, 600, 1), (1, 599, 1), (0, 600, 0)] {
         server.advance(Duration::from_secs(seconds));
