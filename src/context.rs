@@ -1,5 +1,6 @@
 //! One request: who asks, when, from where. The single argument of an action beside its input.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -19,12 +20,12 @@ use crate::store::{Tx, accounts, log};
 /// Where a request came from.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
-    pub request_id: Option<String>,
+    pub request_id: Option<Arc<str>>,
     /// The client's address, or what was nearest to it.
     pub ip: Option<IpAddr>,
     /// The client stands behind `ip`, a trusted proxy that does not tell readably who it is.
     pub hidden: bool,
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Arc<str>>,
 }
 
 impl Origin {
@@ -34,13 +35,8 @@ impl Origin {
     }
 
     /// A use of a key that happens now and came from here.
-    pub fn key_use(&self, at: Timestamp, operation: Option<&str>) -> KeyUse {
-        KeyUse {
-            at: at.0,
-            ip: self.ip.map(|ip| ip.to_string()),
-            user_agent: self.user_agent.clone(),
-            operation: operation.map(str::to_owned),
-        }
+    pub fn key_use(&self, at: Timestamp, operation: Option<Cow<'static, str>>) -> KeyUse {
+        KeyUse { at: at.0, ip: self.ip, user_agent: self.user_agent.clone(), operation }
     }
 
     /// An event that happens now and came from here; the rest is for the caller to fill in.
@@ -53,7 +49,7 @@ impl Origin {
             key: None,
             owner: None,
             target: None,
-            ip: self.ip.map(|ip| ip.to_string()),
+            ip: self.ip,
             user_agent: self.user_agent.clone(),
             request_id: self.request_id.clone(),
             token_id: None,
@@ -126,7 +122,7 @@ impl Context {
     }
 
     /// Remembers that the caller's key was used now, for this.
-    pub fn note_use(&self, operation: Option<&str>) {
+    pub fn note_use(&self, operation: Option<Cow<'static, str>>) {
         if let Caller::Machine(machine) = &self.caller {
             self.app.usage.key(machine.key, self.origin.key_use(self.now, operation));
         }
@@ -151,7 +147,7 @@ impl Context {
 
     /// Writes one change into the log with what it tells, in the transaction that makes it.
     pub async fn record_change(&self, tx: &Tx, event: Event, detail: serde_json::Value) -> Result<()> {
-        self.record(tx, &[Event { detail: Some(detail), ..event }]).await
+        self.record(tx, &[Event { detail: Some(detail.into()), ..event }]).await
     }
 
     /// Opens a transaction that changes who may do what: one at a time, so that what it looks at stays as it is.

@@ -31,7 +31,9 @@ impl Usage {
     /// A key was used.
     pub fn key(&self, key: KeyId, mut last: KeyUse) {
         if let Some(operation) = &mut last.operation {
-            *operation = operation.chars().take(MAX_OPERATION).collect();
+            if let Some((end, _)) = operation.char_indices().nth(MAX_OPERATION) {
+                operation.to_mut().truncate(end);
+            }
         }
         self.lock().keys.insert(key, last);
     }

@@ -185,7 +185,8 @@ async fn prepare(app: &Arc<App>, count: usize) -> anyhow::Result<Vec<String>> {
     let mut tokens = vec![token];
     while tokens.len() < count {
         tokens.push(
-            ring.signer.sign(&Claims { jti: format!("{:032x}", tokens.len()), ..known.claims.clone() })?,
+            ring.signer
+                .sign(&Claims { jti: format!("{:032x}", tokens.len()).into(), ..known.claims.clone() })?,
         );
     }
     Ok(tokens)

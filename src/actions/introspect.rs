@@ -39,7 +39,7 @@ pub async fn introspect(
         return Err(ClientError::Refused(Refusal { outcome, description, spent: Some(spent) }));
     }
     cx.may(Action::IntrospectTokens)?;
-    cx.note_use(Some(INTROSPECTION));
+    cx.note_use(Some(INTROSPECTION.into()));
     match gate::recognise(app, token, now).await {
         Ok(known) => Ok(Some(known).filter(|known| concerns(app, &facts, known))),
         Err(Error::Unauthenticated) => Ok(None),

@@ -42,7 +42,7 @@ pub async fn revoke(
     let now = app.clock.now();
     let Client { facts, machine } = gate::authenticate(app, &origin, credential, now).await?;
     let cx = Context::new(Arc::clone(app), Caller::Machine(machine), origin, now);
-    cx.note_use(Some(REVOCATION));
+    cx.note_use(Some(REVOCATION.into()));
     let Ok(token) = app.keys.ring.verify(token, &app.issuer, now) else {
         return Ok(Revocation::Done);
     };
@@ -58,10 +58,10 @@ pub async fn revoke(
 }
 
 /// The row, its line in the log and the news for all servers: in one transaction.
-async fn write(cx: &Context, facts: &Facts, claims: &Claims) -> Result<()> {
+async fn write(cx: &Context, facts: &Facts, claims: &Claims<'_>) -> Result<()> {
     let key = facts.client.key.id;
     let row = revoked_token::Model {
-        jti: claims.jti.clone(),
+        jti: claims.jti.to_string(),
         key_id: key,
         ends_at: Timestamp(0).plus_seconds(claims.exp),
     };
@@ -72,7 +72,7 @@ async fn write(cx: &Context, facts: &Facts, claims: &Claims) -> Result<()> {
             actor: cx.caller.actor(),
             key: Some(key),
             owner: Some(facts.client.owner.id),
-            token_id: Some(claims.jti.clone()),
+            token_id: Some(claims.jti.to_string()),
             ..cx.origin.event(cx.now, ActivityKind::TokenRevoked, Outcome::Ok)
         };
         cx.record(&tx, &[event]).await?;

@@ -59,7 +59,7 @@ pub async fn sign_in(
         created_at: now,
         last_seen_at: now,
         ip: origin.ip.map(|ip| ip.to_string()),
-        user_agent: origin.user_agent.clone(),
+        user_agent: origin.user_agent.as_deref().map(str::to_owned),
     };
     let tx = app.db.begin_directory().await?;
     // Whoever was stopped, or got another password, while this one was checked does not come in with it.
@@ -189,7 +189,7 @@ pub async fn sign_out_everywhere(cx: &Context) -> Result<u64> {
     let tx = cx.app.db.begin().await?;
     let ended = sessions::end_all(&*tx, user, None).await?;
     let out = event(&cx.origin, cx.now, (ActivityKind::SignedOut, Outcome::Ok), Some(user));
-    let detail = Some(serde_json::json!({ "signIns": ended }));
+    let detail = Some(serde_json::json!({ "signIns": ended }).into());
     cx.record(&tx, &[Event { detail, actor: cx.caller.actor(), ..out }]).await?;
     tx.commit().await?;
     Ok(ended)

@@ -6,6 +6,7 @@
 //! 8. The event goes to the log and the token is signed meanwhile; the answer waits for the commit. If the key, its
 //!    owner or who may do what was changed since step 2, nothing is written, and the exchange begins anew.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use entity::activity::{ActivityKind, Outcome};
@@ -48,7 +49,7 @@ pub struct ExchangeRequest {
 pub struct IssuedToken {
     pub access_token: String,
     pub expires_in_seconds: i64,
-    pub scopes: Scopes,
+    pub grant: Arc<Grant>,
     pub spent: Spent,
 }
 
@@ -74,7 +75,7 @@ pub async fn exchange(
             exchange.clients.authenticate(&request.client_id, &request.client_secret).await?;
         match exchange.grant(&facts, request, &mut spent).await {
             Ok(Some(token)) => {
-                app.usage.key(facts.client.key.id, origin.key_use(exchange.now, Some(EXCHANGE)));
+                app.usage.key(facts.client.key.id, origin.key_use(exchange.now, Some(EXCHANGE.into())));
                 app.usage.secret(secret, exchange.now);
                 return Ok(token);
             }
@@ -116,41 +117,39 @@ impl Exchange<'_> {
         let grant =
             narrow(grantable, request).map_err(|(outcome, description)| refused(outcome, description))?;
         let lifetime = token_lifetime(client, settings, self.now);
-        Ok(self.issue(facts, &grant, (lifetime, spent)).await?)
+        Ok(self.issue(facts, grant, (lifetime, spent)).await?)
     }
 
     /// Step 8; nothing if what was looked at since step 2 has changed.
     async fn issue(
         &self,
         facts: &Facts,
-        grant: &Grant,
+        grant: Arc<Grant>,
         (lifetime, spent): (i64, Spent),
     ) -> Result<Option<IssuedToken>> {
         let client = &facts.client;
+        let jti = crate::entropy::id(&*self.app.entropy, self.now).simple().to_string();
         let claims = Claims {
-            iss: self.app.issuer.clone(),
-            sub: client.owner.public_id.clone(),
-            aud: grant.audience.clone(),
-            client_id: client.key.client_id.to_string(),
-            scope: grant.scope.clone(),
+            iss: Cow::Borrowed(&self.app.issuer),
+            sub: Cow::Borrowed(&client.owner.public_id),
+            aud: Cow::Borrowed(&grant.audience),
+            client_id: client.key.client_id.to_string().into(),
+            scope: Cow::Borrowed(&grant.scope),
             iat: self.now.seconds(),
             exp: self.now.seconds() + lifetime,
-            jti: crate::entropy::id(&*self.app.entropy, self.now).simple().to_string(),
+            jti: Cow::Borrowed(&jti),
             generation: client.generation(),
         };
         let mut event = self.clients.event(client, ActivityKind::TokenIssued, Outcome::Ok);
-        event.token_id = Some(claims.jti.clone());
-        event.detail = Some(serde_json::json!({ "scope": claims.scope, "aud": claims.aud }));
+        event.token_id = Some(jti.clone());
+        event.detail = Some(grant.detail.clone());
         event.only_on = Some(facts.basis());
         let receipt = self.app.journal.submit(event)?;
         let access_token = self.app.keys.ring.signer.sign(&claims).map_err(Error::internal)?;
         Ok(match receipt.wait().await? {
-            Written::Committed => Some(IssuedToken {
-                access_token,
-                expires_in_seconds: lifetime,
-                scopes: grant.scopes.clone(),
-                spent,
-            }),
+            Written::Committed => {
+                Some(IssuedToken { access_token, expires_in_seconds: lifetime, grant, spent })
+            }
             Written::Overtaken => None,
         })
     }

@@ -180,7 +180,7 @@ pub async fn update(
     accounts::replace(&*tx, &account).await?;
     accounts::replace_user(&*tx, &after).await?;
     let mut events = vec![crate::store::activity::Event {
-        detail: Some(difference(told, snapshot(&tx, &after).await?)),
+        detail: Some(difference(told, snapshot(&tx, &after).await?).into()),
         ..cx.change(ActivityKind::UserUpdated, id, account.id)
     }];
     if new_password {

@@ -57,7 +57,7 @@ pub async fn verify(app: &Arc<App>, origin: Origin, token: &str, demand: &Demand
         Verdict::InsufficientScope
     };
     if verdict != Verdict::RateLimited {
-        cx.note_use(Some(VERIFICATION));
+        cx.note_use(Some(VERIFICATION.into()));
     }
     Ok(Answer { known, spent, verdict })
 }

@@ -6,6 +6,7 @@
 //! A token whose signature was checked once is remembered by its digest: what never changes is not checked again. Its end
 //! and its audience are checked at each sight.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -46,15 +47,15 @@ pub enum KeyError {
 
 /// What an access token says (RFC 9068, section 2.2), and the generation that revocation compares.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Claims {
-    pub iss: String,
-    pub sub: String,
-    pub aud: Audience,
-    pub client_id: String,
-    pub scope: String,
+pub struct Claims<'a> {
+    pub iss: Cow<'a, str>,
+    pub sub: Cow<'a, str>,
+    pub aud: Cow<'a, Audience>,
+    pub client_id: Cow<'a, str>,
+    pub scope: Cow<'a, str>,
     pub iat: i64,
     pub exp: i64,
-    pub jti: String,
+    pub jti: Cow<'a, str>,
     /// The generations of key and owner, added: both only go up, so an equal sum means that neither has moved.
     #[serde(rename = "gen")]
     pub generation: i64,
@@ -87,7 +88,7 @@ impl Audience {
 /// What a token says that was signed here.
 #[derive(Debug)]
 pub struct Verified {
-    pub claims: Claims,
+    pub claims: Claims<'static>,
     /// The scope of the claims.
     pub scopes: Scopes,
 }
@@ -140,7 +141,7 @@ impl Signer {
         Ok(Self { header: URL_SAFE_NO_PAD.encode(header) + ".", pair })
     }
 
-    pub fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
+    pub fn sign(&self, claims: &Claims<'_>) -> Result<String, KeyError> {
         let mut token = String::with_capacity(ROOM);
         token.push_str(&self.header);
         URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(claims)?, &mut token);
@@ -210,7 +211,7 @@ impl KeyRing {
             }
         };
         let Claims { iss, exp, .. } = &verified.claims;
-        if iss != issuer || *exp <= now.seconds() {
+        if *iss != issuer || *exp <= now.seconds() {
             return Err(InvalidToken);
         }
         Ok(verified)
@@ -233,7 +234,8 @@ impl KeyRing {
         validation.set_issuer(&[issuer]);
         validation.validate_aud = false;
         validation.validate_exp = false;
-        let claims = decode::<Claims>(token, &verifier.key, &validation).map_err(|_| InvalidToken)?.claims;
+        let claims =
+            decode::<Claims<'static>>(token, &verifier.key, &validation).map_err(|_| InvalidToken)?.claims;
         let scopes = Scopes::parse(&claims.scope);
         Ok(Verified { claims, scopes })
     }
@@ -257,16 +259,19 @@ mod tests {
         KeyRing::new(signer, vec![Verifier::new(&key.kid, &key.public_jwk).unwrap()])
     }
 
-    fn claims(jti: &str) -> Claims {
+    fn claims(jti: &str) -> Claims<'_> {
         Claims {
-            iss: ISSUER.to_owned(),
-            sub: "user_1".to_owned(),
-            aud: Audience::Many(vec!["https://a.example".to_owned(), "https://b.example".to_owned()]),
-            client_id: "C".to_owned(),
-            scope: "b a".to_owned(),
+            iss: ISSUER.into(),
+            sub: "user_1".into(),
+            aud: Cow::Owned(Audience::Many(vec![
+                "https://a.example".to_owned(),
+                "https://b.example".to_owned(),
+            ])),
+            client_id: "C".into(),
+            scope: "b a".into(),
             iat: 1_000,
             exp: 1_600,
-            jti: jti.to_owned(),
+            jti: jti.into(),
             generation: 1,
         }
     }
@@ -312,7 +317,7 @@ mod tests {
             assert_eq!(ring.verify(&wrong, ISSUER, at(1_000)).unwrap_err(), InvalidToken, "{wrong}");
             assert!(!remembered(&ring, &wrong), "{wrong}");
         }
-        let foreign = Claims { iss: "https://other.example".to_owned(), ..claims("3") };
+        let foreign = Claims { iss: "https://other.example".into(), ..claims("3") };
         let foreign = ring.signer.sign(&foreign).unwrap();
         assert!(ring.verify(&foreign, ISSUER, at(1_000)).is_err() && !remembered(&ring, &foreign));
     }

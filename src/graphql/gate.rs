@@ -157,7 +157,7 @@ fn check(ctx: &ExtensionContext<'_>, result: &ValidationResult) -> Result<(), Se
         return Err(request_error(message, code::COST_LIMIT_EXCEEDED));
     }
     charge(cx, progress, u64::try_from(result.complexity).unwrap_or(u64::MAX))?;
-    cx.note_use(meant.operation.label.as_deref());
+    cx.note_use(meant.operation.label.as_ref().map(|name| name.to_string().into()));
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Extension, Request};
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -16,8 +16,8 @@ use tower_http::csrf::CsrfLayer;
 
 use super::error::problem;
 use super::headers::{RATE_LIMIT, RATE_LIMIT_POLICY, REQUEST_ID};
+use super::is_of_gateways;
 use super::sessions::has_cookie;
-use crate::context::Origin;
 
 const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 
@@ -34,15 +34,14 @@ pub(super) fn cors(origins: &[String]) -> CorsLayer {
         .max_age(PREFLIGHT_AGE)
 }
 
-/// Refuses what a browser sends from elsewhere with the console's cookie, unless it can change nothing.
-pub(super) async fn guard_cookie(
-    Extension(origin): Extension<Origin>,
-    request: Request,
-    next: Next,
-) -> Response {
+/// Refuses what a browser sends from elsewhere with the console's cookie, unless it can change nothing. Gateways pass on
+/// what browsers sent them: no cookie may be refused for them here.
+pub(super) async fn guard_cookie(request_id: &str, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
     // A page elsewhere must not sign anybody in, either.
-    let signs_in = matches!(request.uri().path(), "/session" | "/setup");
-    if !signs_in && (request.headers().contains_key(AUTHORIZATION) || !has_cookie(request.headers())) {
+    let signs_in = matches!(path, "/session" | "/setup");
+    let bears_cookie = !request.headers().contains_key(AUTHORIZATION) && has_cookie(request.headers());
+    if is_of_gateways(path) || !(signs_in || bears_cookie) {
         return next.run(request).await;
     }
     let onward = service_fn(move |request| {
@@ -52,7 +51,7 @@ pub(super) async fn guard_cookie(
     let Ok(mut response) = CsrfLayer::new().layer(onward).oneshot(request).await;
     if response.extensions_mut().remove::<tower_http::csrf::ProtectionError>().is_some() {
         let detail = "A request with the console's cookie must come from the console's own pages.";
-        return problem(StatusCode::FORBIDDEN, "CROSS_ORIGIN", detail, origin.request_id.as_deref());
+        return problem(StatusCode::FORBIDDEN, "CROSS_ORIGIN", detail, Some(request_id));
     }
     response.map(axum::body::Body::new)
 }

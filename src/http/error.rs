@@ -44,10 +44,10 @@ pub(super) async fn method_not_allowed(Extension(origin): Extension<Origin>) -> 
 }
 
 /// The end of a panic: the connection lives on, the log has the message.
-#[expect(clippy::needless_pass_by_value, reason = "this is the signature that the layer calls")]
-pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+pub(super) fn panicked(cause: &(dyn Any + Send), request_id: &str) -> Response {
     let message =
         cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(cause = message.unwrap_or("no message"), "a handler panicked");
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Something went wrong on the server.", None)
+    tracing::error!(request_id, cause = message.unwrap_or("no message"), "a handler panicked");
+    let detail = "Something went wrong on the server.";
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", detail, Some(request_id))
 }

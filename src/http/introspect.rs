@@ -1,9 +1,8 @@
 //! `POST /oauth/introspect` (RFC 7662): what a token is worth now, for the APIs that it is presented to.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::HeaderMap;
+use axum::extract::{Extension, Request, State};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
@@ -37,9 +36,9 @@ struct Active<'a> {
 pub(super) async fn introspect(
     State(state): State<AppState>,
     Extension(origin): Extension<Origin>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Response {
+    let (Parts { headers, .. }, body) = request.into_parts();
     let About { credential, token } = match about(&headers, body).await {
         Ok(about) => about,
         Err(error) => return challenged(error.into_response()),

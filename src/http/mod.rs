@@ -1,5 +1,6 @@
 //! How requests arrive: the table of routes, and what every request passes through.
 
+mod around;
 mod authorize;
 mod body;
 mod callers;
@@ -23,9 +24,8 @@ mod whoami;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post};
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use crate::graphql::Schema;
@@ -72,11 +72,11 @@ pub fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
     ]
 }
 
-/// All routes, and around them what is written once: the request's id, its line in the log, the end of a panic.
+/// All routes, and around them what is written once.
 pub fn router(state: AppState) -> Router {
     let [mut of_gateways, mut ours] = [Router::new(), Router::new()];
     for (path, handler) in routes() {
-        if matches!(path, VERIFY | VERIFY_FOLDER | VERIFY_BELOW) {
+        if is_of_gateways(path) {
             of_gateways = of_gateways.route(path, handler);
         } else if speaks_oauth(path) {
             ours = ours.route(path, handler.fallback(oauth::method_not_allowed));
@@ -84,15 +84,18 @@ pub fn router(state: AppState) -> Router {
             ours = ours.route(path, handler.fallback(error::method_not_allowed));
         }
     }
-    let mut router = ours.fallback(error::no_such_path).layer(from_fn(cross_origin::guard_cookie));
+    let mut router = ours.fallback(error::no_such_path);
     let origins = &state.app.cors_origins;
     if !origins.is_empty() {
         router = router.layer(cross_origin::cors(origins));
     }
-    // Gateways pass on what browsers sent them: neither a preflight nor a cookie may be answered for them here. Each
-    // layer of its own costs every request a few allocations: these two are one.
-    let trace = from_fn_with_state(state.clone(), origin::trace);
-    router.merge(of_gateways).layer((trace, CatchPanicLayer::custom(error::panicked))).with_state(state)
+    // Gateways pass on what browsers sent them: no preflight may be answered for them here.
+    router.merge(of_gateways).layer(from_fn_with_state(state.clone(), around::around)).with_state(state)
+}
+
+/// Where gateways ask about requests of others.
+fn is_of_gateways(path: &str) -> bool {
+    path == VERIFY || path.starts_with(VERIFY_FOLDER)
 }
 
 /// Where errors have the form of RFC 6749, section 5.2; elsewhere they are problem details.

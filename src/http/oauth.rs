@@ -207,7 +207,7 @@ pub(super) fn failed(error: &ExchangeError, origin: &Origin) -> Response {
         }
         ExchangeError::Failed(error) => {
             let cause = std::error::Error::source(error).map(ToString::to_string);
-            tracing::error!(request_id = origin.request_id, %error, cause, "a request of a client failed");
+            tracing::error!(request_id = origin.request_id.as_deref(), %error, cause, "a request of a client failed");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             OauthError { status, error: "server_error", description: "Something went wrong on the server." }
                 .into_response()

@@ -1,4 +1,4 @@
-//! Where a request came from: its id, the client's address, the user agent; and its line in the log.
+//! Where a request came from: the client's address and its user agent.
 //!
 //! `X-Forwarded-For` is believed only as far as trusted proxies have written it. Each proxy adds, at the right end, the
 //! address that it was called from:
@@ -11,55 +11,22 @@
 //!    left counts no more.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
-use axum::response::Response;
 use ipnet::IpNet;
 
-use super::AppState;
-use super::headers::REQUEST_ID;
 use crate::context::Origin;
-use crate::entropy::bytes;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// A user agent may be long; the log keeps its beginning.
 const MAX_USER_AGENT: usize = 200;
 
-/// Gives the request its origin, the answer its id, and the log one line.
-pub(super) async fn trace(
-    State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let id = format!("{:032x}", u128::from_be_bytes(bytes(&*state.app.entropy)));
-    let (ip, hidden) = client(peer.ip(), request.headers(), &state.app.trusted_proxies);
-    let origin = Origin {
-        request_id: Some(id.clone()),
-        ip: Some(ip),
-        hidden,
-        user_agent: user_agent(request.headers()),
-    };
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let started = state.app.clock.elapsed();
-    request.extensions_mut().insert(origin);
-    let mut response = next.run(request).await;
-    let elapsed = state.app.clock.elapsed().saturating_sub(started);
-    tracing::info!(
-        request_id = %id,
-        %method,
-        path,
-        status = response.status().as_u16(),
-        duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-        "{method} answered with {}", response.status().as_u16()
-    );
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    response
+/// Where the request with this id came from.
+pub(super) fn origin(id: Arc<str>, peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Origin {
+    let (ip, hidden) = client(peer, headers, trusted);
+    Origin { request_id: Some(id), ip: Some(ip), hidden, user_agent: user_agent(headers) }
 }
 
 /// The nearest address that can be believed, and whether the client hides behind it.
@@ -89,9 +56,10 @@ fn address(entry: &[u8]) -> Option<IpAddr> {
     address.map(|address| address.to_canonical())
 }
 
-fn user_agent(headers: &HeaderMap) -> Option<String> {
+fn user_agent(headers: &HeaderMap) -> Option<Arc<str>> {
+    // Visible ASCII: a byte is a character.
     let text = headers.get(USER_AGENT)?.to_str().ok()?;
-    Some(text.chars().take(MAX_USER_AGENT).collect())
+    Some(text.get(..MAX_USER_AGENT).unwrap_or(text).into())
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The parameters of a token request. One without a value counts as left out, one that is repeated is an error
 //! (RFC 6749, section 3.2); values may be secrets and are wiped.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -22,8 +21,9 @@ impl Parameters {
     }
 
     pub(super) fn repeats(&self) -> bool {
-        let mut seen = HashSet::new();
-        !self.0.iter().all(|(name, _)| seen.insert(name))
+        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| pair[0] == pair[1])
     }
 
     /// Takes out a parameter that has a value.
@@ -34,10 +34,8 @@ impl Parameters {
 
     /// Takes out a parameter that may be repeated.
     pub(super) fn take_all(&mut self, name: &str) -> Vec<Zeroizing<String>> {
-        let (taken, rest) = std::mem::take(&mut self.0).into_iter().partition(|(other, _)| other == name);
-        self.0 = rest;
-        let taken: Vec<(String, Zeroizing<String>)> = taken;
-        taken.into_iter().map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
+        let taken = self.0.extract_if(.., |(other, _)| other == name);
+        taken.map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
     }
 }
 

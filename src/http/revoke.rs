@@ -1,8 +1,8 @@
 //! `POST /oauth/revoke` (RFC 7009): the end of one token before its time.
 
-use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Extension, Request, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 
 use super::AppState;
@@ -15,9 +15,9 @@ use crate::context::Origin;
 pub(super) async fn revoke(
     State(state): State<AppState>,
     Extension(origin): Extension<Origin>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Response {
+    let (Parts { headers, .. }, body) = request.into_parts();
     let About { credential, token } = match about(&headers, body).await {
         Ok(about) => about,
         Err(error) => return challenged(error.into_response()),

@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
@@ -22,9 +23,9 @@ use crate::context::Origin;
 pub(super) async fn exchange(
     State(state): State<AppState>,
     Extension(origin): Extension<Origin>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Response {
+    let (Parts { headers, .. }, body) = request.into_parts();
     match parse(&headers, body).await {
         Ok(request) => match tokens::exchange(&state.app, &origin, &request).await {
             Ok(token) => issued(&token),
@@ -41,9 +42,9 @@ pub(super) async fn exchange(
 pub(super) async fn authenticate(
     State(state): State<AppState>,
     Extension(origin): Extension<Origin>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Response {
+    let (Parts { headers, .. }, body) = request.into_parts();
     match parse_credentials_only(&headers, body).await {
         Ok(request) => match tokens::exchange(&state.app, &origin, &request).await {
             Ok(token) => {
@@ -115,7 +116,7 @@ fn issued(token: &IssuedToken) -> Response {
         access_token: &token.access_token,
         token_type: "Bearer",
         expires_in: token.expires_in_seconds,
-        scope: &token.scopes.to_string(),
+        scope: &token.grant.scope,
     };
     let mut response = Json(body).into_response();
     rate_limit(response.headers_mut(), &token.spent);

@@ -1,8 +1,8 @@
 //! `/auth/verify` and whatever lies below, by any method: whether a request that a gateway has received may pass. The
 //! body is never read; what is demanded stands in the query.
 
-use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use super::AppState;
@@ -23,13 +23,13 @@ const SCOPES: HeaderName = HeaderName::from_static("x-latchkey-scopes");
 pub(super) async fn verify(
     State(state): State<AppState>,
     Extension(origin): Extension<Origin>,
-    uri: Uri,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
+    let (uri, headers) = (request.uri(), request.headers());
     let request_id = origin.request_id.clone();
     let demand = uri.query().map(demanded).unwrap_or_default();
     let issuer = &state.app.issuer;
-    let answered = match presented(&headers) {
+    let answered = match presented(headers) {
         Presented::Bearer(token) => {
             verify::verify(&state.app, origin, token, &demand).await.map_err(|error| {
                 let message = "The access token is not valid (any more), or for another API.";

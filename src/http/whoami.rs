@@ -56,7 +56,7 @@ async fn answer(
         let message = "The limit of this API key is reached.";
         return Err(Refused::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message));
     }
-    cx.note_use(Some("whoami"));
+    cx.note_use(Some("whoami".into()));
     let gone = "The credential is not valid any more.";
     credential(&cx).await.map_err(|error| unrecognised(&error, Challenge::InvalidToken, gone))
 }

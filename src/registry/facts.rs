@@ -10,7 +10,7 @@ use crate::access::Scopes;
 use crate::access::builtin::KEYS_USE;
 use crate::crypto::jwt::Audience;
 use crate::crypto::secret_hasher::SecretMac;
-use crate::store::activity::Basis;
+use crate::store::activity::{Basis, Detail};
 use crate::store::credentials::{Client, Given, Hanging, Key, Owner};
 use crate::store::scopes::identifier;
 
@@ -61,11 +61,15 @@ pub struct Grant {
     /// The same, in the OAuth form.
     pub scope: String,
     pub audience: Audience,
+    /// What the log tells of such a token.
+    pub detail: Detail,
 }
 
 impl Grant {
     pub fn new(scopes: Scopes, audience: Audience) -> Self {
-        Self { scope: scopes.to_string(), scopes, audience }
+        let scope = scopes.to_string();
+        let detail = serde_json::json!({ "scope": scope, "aud": audience }).into();
+        Self { scope, scopes, audience, detail }
     }
 }
 

@@ -1,5 +1,8 @@
 //! The activity log, read within a [`Reach`].
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use entity::activity::{self, ActivityFamily, ActivityKind, Column, Outcome};
 use entity::{AccountId, ActivityId, GlobalId, KeyId, Timestamp};
 use sea_orm::sea_query::{Condition, Order, Query};
@@ -21,15 +24,31 @@ pub struct Event {
     pub key: Option<KeyId>,
     pub owner: Option<AccountId>,
     pub target: Option<GlobalId>,
-    pub ip: Option<String>,
-    pub user_agent: Option<String>,
-    pub request_id: Option<String>,
+    pub ip: Option<IpAddr>,
+    pub user_agent: Option<Arc<str>>,
+    pub request_id: Option<Arc<str>>,
     pub token_id: Option<String>,
-    pub detail: Option<serde_json::Value>,
+    pub detail: Option<Detail>,
     /// How many events the row stands for.
     pub count: i64,
     /// The event is refused unless the key is enabled, its owner active, and this still so.
     pub only_on: Option<Basis>,
+}
+
+/// What else there is to tell of an event: JSON, as it is stored. Events of which the same is told share it.
+#[derive(Clone, Debug)]
+pub struct Detail(Arc<str>);
+
+impl From<serde_json::Value> for Detail {
+    fn from(detail: serde_json::Value) -> Self {
+        Self(detail.to_string().into())
+    }
+}
+
+impl Detail {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// What a decision about a key rests on: as long as these three are the same, nothing that it looked at has changed.

@@ -5,6 +5,7 @@
 //! PostgreSQL's is a function that was planned once, `append_activity`.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use entity::GlobalId;
@@ -15,7 +16,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Database;
-use super::activity::Event;
+use super::activity::{Detail, Event};
 use super::changes::FENCE;
 use crate::entropy::Sequence;
 use crate::error::{Error, Result};
@@ -65,12 +66,12 @@ struct Row<'a> {
     owner_id: Option<Uuid>,
     target_kind: Option<i16>,
     target_id: Option<Uuid>,
-    ip: Option<&'a str>,
+    ip: Option<IpAddr>,
     user_agent: Option<&'a str>,
     request_id: Option<&'a str>,
     token_id: Option<&'a str>,
     count: i64,
-    detail: Option<String>,
+    detail: Option<&'a str>,
     version: Option<i32>,
     generation: Option<i64>,
     epoch: Option<i64>,
@@ -95,12 +96,12 @@ impl<'a> Row<'a> {
             owner_id: event.owner.map(|owner| owner.0),
             target_kind: event.target.map(kind),
             target_id: event.target.and_then(named),
-            ip: event.ip.as_deref(),
+            ip: event.ip,
             user_agent: event.user_agent.as_deref(),
             request_id: event.request_id.as_deref(),
             token_id: event.token_id.as_deref(),
             count: event.count,
-            detail: event.detail.as_ref().map(ToString::to_string),
+            detail: event.detail.as_ref().map(Detail::as_str),
             version: event.only_on.map(|basis| basis.version),
             generation: event.only_on.map(|basis| basis.owner_generation),
             epoch: event.only_on.map(|basis| basis.epoch),
@@ -120,12 +121,12 @@ impl<'a> Row<'a> {
             self.owner_id.into(),
             self.target_kind.into(),
             self.target_id.into(),
-            self.ip.into(),
+            self.ip.map(|ip| ip.to_string()).into(),
             self.user_agent.into(),
             self.request_id.into(),
             self.token_id.into(),
             self.count.into(),
-            self.detail.as_deref().into(),
+            self.detail.into(),
             self.version.into(),
             self.generation.into(),
             self.epoch.into(),

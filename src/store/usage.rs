@@ -1,5 +1,9 @@
 //! When keys and their secrets were last used. Written in batches, and never backwards.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use entity::{KeyId, SecretId, Timestamp};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::Serialize;
@@ -8,20 +12,35 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 
 /// One use of a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyUse {
     pub at: i64,
-    pub ip: Option<String>,
-    pub user_agent: Option<String>,
-    pub operation: Option<String>,
+    pub ip: Option<IpAddr>,
+    pub user_agent: Option<Arc<str>>,
+    pub operation: Option<Cow<'static, str>>,
 }
 
 #[derive(Serialize)]
 struct Row<'a> {
     #[serde(with = "uuid::serde::simple")]
     id: Uuid,
-    #[serde(flatten)]
-    last: &'a KeyUse,
+    at: i64,
+    ip: Option<IpAddr>,
+    user_agent: Option<&'a str>,
+    operation: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    fn new(key: KeyId, last: &'a KeyUse) -> Self {
+        let KeyUse { at, ip, user_agent, operation } = last;
+        Self {
+            id: key.0,
+            at: *at,
+            ip: *ip,
+            user_agent: user_agent.as_deref(),
+            operation: operation.as_deref(),
+        }
+    }
 }
 
 /// Writes the last uses of keys.
@@ -29,7 +48,7 @@ pub async fn write_keys<'a>(
     db: &impl ConnectionTrait,
     uses: impl Iterator<Item = (&'a KeyId, &'a KeyUse)>,
 ) -> Result<()> {
-    let rows: Vec<Row<'_>> = uses.map(|(id, last)| Row { id: id.0, last }).collect();
+    let rows: Vec<Row<'_>> = uses.map(|(id, last)| Row::new(*id, last)).collect();
     run(db, [KEYS_SQLITE, KEYS_POSTGRES], serde_json::to_string(&rows)).await
 }
 

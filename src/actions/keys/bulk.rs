@@ -100,12 +100,10 @@ fn not_from(key: &Key, transition: &Transition) -> UserError {
 }
 
 fn moved(cx: &Context, key: &Key, (transition, reason): (&Transition, Option<&str>)) -> Event {
-    let mut event = event(cx, transition.kind, key, reason);
-    if let Some(detail) = &mut event.detail {
-        detail["before"] = serde_json::json!({ "state": shown(key.state) });
-        detail["after"] = serde_json::json!({ "state": shown(transition.to) });
-    }
-    event
+    let mut detail = told(key, reason);
+    detail["before"] = serde_json::json!({ "state": shown(key.state) });
+    detail["after"] = serde_json::json!({ "state": shown(transition.to) });
+    event(cx, (transition.kind, key), detail)
 }
 
 /// How a state stands in the log.
@@ -118,9 +116,11 @@ fn shown(state: KeyState) -> &'static str {
     }
 }
 
-pub(super) fn event(cx: &Context, kind: ActivityKind, key: &Key, reason: Option<&str>) -> Event {
-    Event {
-        detail: Some(serde_json::json!({ "name": key.name, "reason": reason })),
-        ..cx.change(kind, key.id, key.owner_id)
-    }
+/// What the log tells of each of several keys, at least.
+pub(super) fn told(key: &Key, reason: Option<&str>) -> serde_json::Value {
+    serde_json::json!({ "name": key.name, "reason": reason })
+}
+
+pub(super) fn event(cx: &Context, (kind, key): (ActivityKind, &Key), detail: serde_json::Value) -> Event {
+    Event { detail: Some(detail.into()), ..cx.change(kind, key.id, key.owner_id) }
 }

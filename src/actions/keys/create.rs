@@ -75,7 +75,7 @@ pub async fn create(cx: &Context, new: NewKey, asked: Option<&Idempotency>) -> R
     }
     let secret = if issue_secret { Some(first_secret(cx, &tx, &key).await?) } else { None };
     let mut event = cx.change(ActivityKind::KeyCreated, key.id, key.owner_id);
-    event.detail = Some(serde_json::json!({ "after": snapshot(&tx, &key).await? }));
+    event.detail = Some(serde_json::json!({ "after": snapshot(&tx, &key).await? }).into());
     cx.record(&tx, &[event]).await?;
     claim.settle(&tx, &Done { keys: vec![key.id], rest: None }).await?;
     tx.commit().await?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use entity::activity::ActivityKind;
 use entity::{KeyId, Timestamp, key_secret};
 
-use super::bulk::event;
+use super::bulk::{event, told};
 use super::create::new_secret;
 use super::idempotency::{self, Beginning, Done};
 use super::selection::{Portion, portion};
@@ -99,7 +99,7 @@ pub async fn finish_rotation(cx: &Context, selection: &Selection, reason: Option
     keys::secrets_changed(&*tx, &reach, &ids, (Tokens::LiveOn, cx.now)).await?;
     let finished = keys.iter().filter(|key| ended.contains(&key.id));
     let events: Vec<Event> =
-        finished.map(|key| event(cx, ActivityKind::RotationFinished, key, reason)).collect();
+        finished.map(|key| event(cx, (ActivityKind::RotationFinished, key), told(key, reason))).collect();
     cx.record(&tx, &events).await?;
     let keys = keys::reread_many(&*tx, &keys).await?;
     tx.commit().await?;
@@ -159,12 +159,10 @@ fn new_secrets(
 }
 
 fn rotated(cx: &Context, issued: &IssuedSecret, reason: Option<&str>) -> Event {
-    let mut event = event(cx, ActivityKind::SecretRegenerated, &issued.key, reason);
-    if let Some(detail) = &mut event.detail {
-        detail["hint"] = issued.secret.as_ref().map(ClientSecret::hint).into();
-        detail["previousValidUntil"] = issued.previous_valid_until.map(|end| end.to_string()).into();
-    }
-    event
+    let mut detail = told(&issued.key, reason);
+    detail["hint"] = issued.secret.as_ref().map(ClientSecret::hint).into();
+    detail["previousValidUntil"] = issued.previous_valid_until.map(|end| end.to_string()).into();
+    event(cx, (ActivityKind::SecretRegenerated, &issued.key), detail)
 }
 
 /// The keys as they are now, each with its secret.

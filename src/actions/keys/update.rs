@@ -73,7 +73,7 @@ pub async fn update(cx: &Context, id: KeyId, version: Option<i32>, changes: KeyC
     }
 
     let mut event = cx.change(ActivityKind::KeyUpdated, id, after.owner_id);
-    event.detail = Some(difference(snapshot_before, snapshot(&tx, &after).await?));
+    event.detail = Some(difference(snapshot_before, snapshot(&tx, &after).await?).into());
     cx.record(&tx, &[event]).await?;
     tx.commit().await?;
     Ok(after)

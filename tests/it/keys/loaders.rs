@@ -62,9 +62,9 @@ async fn use_all(server: &Server) {
     for secret in server.secret_rows().await {
         let last = KeyUse {
             at: secret.created_at.0,
-            ip: Some("203.0.113.7".to_owned()),
-            user_agent: Some("curl/8".to_owned()),
-            operation: Some("token exchange".to_owned()),
+            ip: Some("203.0.113.7".parse().unwrap()),
+            user_agent: Some("curl/8".into()),
+            operation: Some("token exchange".into()),
         };
         server.app.usage.key(secret.key_id, last);
         server.app.usage.secret(secret.id, secret.created_at);
