@@ -150,7 +150,7 @@ impl Writer {
         if let Err(error) = self.journal.await {
             tracing::error!(%error, "the writer of the log ended early");
         }
-        if let Err(error) = self.usage.write(&self.db).await {
+        if let Err(error) = self.usage.finish(&self.db).await {
             tracing::warn!(%error, "the last uses of keys could not be written");
         }
         if let Err(error) = self.refusals.finish(&self.db, &self.activity_ids).await {

@@ -26,6 +26,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     jobs.spawn(take_turns(Arc::downgrade(app)));
     jobs.spawn(warm(Arc::downgrade(app)));
+    jobs.spawn(carry_over(Arc::downgrade(app)));
     jobs
 }
 
@@ -59,6 +60,22 @@ async fn warm(app: Weak<App>) {
         };
         drop(app);
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Has SQLite's write-ahead log carried over into the file. Where that fails, as it does on a full disk, the log goes on.
+async fn carry_over(app: Weak<App>) {
+    let mut failing = false;
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let Some(app) = app.upgrade() else { return };
+        let result = app.db.checkpoint().await;
+        if let Err(error) = &result
+            && !failing
+        {
+            tracing::warn!(%error, "the write-ahead log could not be carried over; it is tried again");
+        }
+        failing = result.is_err();
     }
 }
 

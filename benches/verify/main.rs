@@ -1,5 +1,5 @@
-//! Measures what it costs to tell what a token is worth, as ratios to two handlers beside it: an empty one, and a bare one
-//! that checks the signature each time. All are served by one process, on one core, in turn.
+//! Measures what it costs to tell what a token is worth, as ratios to handlers beside it: an empty one, one that reads a
+//! body and is empty apart from that, and a bare one that checks the signature each time. All are served by one process, on one core, in turn.
 //! `cargo bench --bench verify` measures and fails if a ratio is lower than it should be; without `--bench` (as
 //! `cargo test --all-targets` starts it) it only tries each step once.
 
@@ -25,14 +25,19 @@ use anyhow::{Context as _, ensure};
 use crate::load::{Figures, Plan};
 use crate::subject::{Case, SERVE};
 
+/// As in the server's own program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const MEASURE: Plan = Plan { clients: 16, rounds: 7, round: Duration::from_secs(2), trial: false };
 const TRIAL: Plan = Plan { clients: 2, rounds: 1, round: Duration::from_millis(100), trial: true };
 
 /// What is compared: a case, the handler beside it, and how fast it must be at least, as a part of that one.
-const GATES: [(Case, Case, f64); 7] = [
+const GATES: [(Case, Case, f64); 8] = [
     (Case::Verify, Case::Empty, 0.6),
     (Case::Verify, Case::Bare, 3.0),
-    (Case::Introspect, Case::Empty, 0.6),
+    (Case::Introspect, Case::EmptyPost, 0.6),
+    (Case::Introspect, Case::Empty, 0.0),
     (Case::Introspect, Case::Bare, 3.0),
     (Case::NeverSeen, Case::Bare, 0.85),
     (Case::Viewer, Case::Bare, 1.0),

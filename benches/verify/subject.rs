@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
@@ -35,6 +36,7 @@ pub(crate) const MANY: usize = 20_000;
 pub(crate) const FEW: usize = 20;
 
 const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
+const FORM: &str = "application/x-www-form-urlencoded";
 /// What the tokens are for.
 const SCOPE: &str = "activity:read keys:read keys:use keys:write roles:read tokens:introspect";
 
@@ -43,6 +45,8 @@ const SCOPE: &str = "activity:read keys:read keys:use keys:write roles:read toke
 pub(crate) enum Case {
     /// A handler that does nothing.
     Empty,
+    /// One that reads the body of an introspection, and does nothing else.
+    EmptyPost,
     /// One that checks the signature of a token, and nothing else.
     Bare,
     /// `/auth/verify` with a token that was seen before.
@@ -56,12 +60,20 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Empty, Self::Bare, Self::Verify, Self::Introspect, Self::NeverSeen, Self::Viewer];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Empty,
+        Self::EmptyPost,
+        Self::Bare,
+        Self::Verify,
+        Self::Introspect,
+        Self::NeverSeen,
+        Self::Viewer,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",
+            Self::EmptyPost => "empty post",
             Self::Bare => "bare",
             Self::Verify => "verify",
             Self::Introspect => "introspect",
@@ -101,7 +113,7 @@ pub(crate) fn start(many: bool) -> anyhow::Result<Subject> {
 impl Subject {
     pub(crate) fn address(&self, case: Case) -> SocketAddr {
         match case {
-            Case::Empty | Case::Bare => self.told.beside,
+            Case::Empty | Case::EmptyPost | Case::Bare => self.told.beside,
             Case::Verify | Case::Introspect | Case::NeverSeen | Case::Viewer => self.told.server,
         }
     }
@@ -134,9 +146,8 @@ impl Subject {
             Case::Verify | Case::NeverSeen => {
                 format!("GET /auth/verify?scope=keys:read HTTP/1.1\r\n{head}\r\n")
             }
-            Case::Introspect => {
-                posted("/oauth/introspect", "application/x-www-form-urlencoded", &format!("token={token}"))
-            }
+            Case::EmptyPost => posted("/empty", FORM, &format!("token={token}")),
+            Case::Introspect => posted("/oauth/introspect", FORM, &format!("token={token}")),
             Case::Viewer => posted("/graphql", "application/json", "{\"query\":\"{ viewer { scopes } }\"}"),
         }
     }
@@ -163,7 +174,7 @@ async fn serve(tokens: usize) -> anyhow::Result<()> {
     let tokens = prepare(&server.app, tokens).await?;
     let bare = Arc::new(Bare::new(&server.app)?);
     let router = Router::new()
-        .route("/empty", get(async || StatusCode::OK))
+        .route("/empty", get(async || StatusCode::OK).post(async |_: Bytes| StatusCode::OK))
         .route("/bare", get(check))
         .with_state(bare);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

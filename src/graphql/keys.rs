@@ -278,7 +278,7 @@ impl ApiKey {
         self.0.expires_at.map(DateTime)
     }
 
-    /// Its last use; null for never. Up to a second late.
+    /// Its last use; null for never. A second late, and a second more for every 250 keys that are in use at the same time.
     async fn last_used(&self) -> Option<LastUsed> {
         Some(LastUsed {
             at: DateTime(self.0.last_used_at?),

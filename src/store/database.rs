@@ -4,7 +4,6 @@ use std::future::Future;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -12,7 +11,9 @@ use sea_orm::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
 
+use super::checkpoints::Checkpoints;
 use super::failures::Disk;
+use super::options::{WAIT, postgres, sqlite};
 use super::recorder::Recorder;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
@@ -20,8 +21,6 @@ use crate::error::{Error, Result};
 const READERS: u32 = 4;
 const POSTGRES_READERS: u32 = 8;
 const POSTGRES_WRITERS: u32 = 8;
-/// No caller waits longer than this for a connection, or for another process that writes.
-const WAIT: Duration = Duration::from_secs(2);
 /// Any number that other users of a PostgreSQL server are unlikely to lock.
 const SCHEMA_LOCK: i64 = 0x6c61_7463_686b_6579;
 const DIRECTORY_LOCK: i64 = SCHEMA_LOCK + 1;
@@ -34,6 +33,8 @@ pub struct Database {
     uncounted: DatabaseConnection,
     writer: Arc<Line>,
     journal: Recorder,
+    /// On SQLite.
+    checkpoints: Option<Checkpoints>,
     /// SQLite lets one connection write at a time: the journal and changes take turns here, in the order they came,
     /// instead of meeting the database's own lock, which is not fair.
     turns: Option<Arc<Mutex<()>>>,
@@ -54,6 +55,7 @@ impl Database {
                 let readers = sea_orm::Database::connect(sqlite(path, READERS, true)).await?;
                 Ok(Self {
                     journal: Recorder::open(sqlite(path, 1, false), &disk).await?,
+                    checkpoints: Some(Checkpoints::open(sqlite(path, 1, false), &disk).await?),
                     uncounted: readers.clone(),
                     readers: counted(readers, &reads),
                     writer,
@@ -67,6 +69,7 @@ impl Database {
                 let readers = sea_orm::Database::connect(postgres(address, POSTGRES_READERS)).await?;
                 Ok(Self {
                     journal: Recorder::open(postgres(address, 1), &disk).await?,
+                    checkpoints: None,
                     uncounted: readers.clone(),
                     readers: counted(readers, &reads),
                     writer: open(postgres(address, POSTGRES_WRITERS)).await?,
@@ -144,6 +147,15 @@ impl Database {
         self.disk.failed()
     }
 
+    /// Carries SQLite's write-ahead log over into the file: from time to time, because nobody else does before the log is
+    /// very long.
+    pub async fn checkpoint(&self) -> Result<()> {
+        match &self.checkpoints {
+            Some(checkpoints) => checkpoints.run(self.turn()).await,
+            None => Ok(()),
+        }
+    }
+
     /// How many statements were sent outside transactions so far.
     pub fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
@@ -164,7 +176,11 @@ impl Database {
     pub async fn close(&self) {
         let writer = self.writer.connection.read().await;
         let (readers, journal) = (self.readers.close_by_ref().await, self.journal.close().await);
-        for closed in [readers, journal, writer.close_by_ref().await] {
+        let checkpoints = match &self.checkpoints {
+            Some(checkpoints) => checkpoints.close().await,
+            None => Ok(()),
+        };
+        for closed in [readers, journal, checkpoints, writer.close_by_ref().await] {
             if let Err(error) = closed {
                 tracing::warn!(%error, "a database connection did not close cleanly");
             }
@@ -284,48 +300,12 @@ fn counted(mut connection: DatabaseConnection, reads: &Arc<AtomicU64>) -> Databa
     connection
 }
 
-fn sqlite(path: &std::path::Path, most: u32, read_only: bool) -> ConnectOptions {
-    let mut options = ConnectOptions::new("sqlite:latchkey.db");
-    let path = path.to_owned();
-    options
-        .max_connections(most)
-        .min_connections(1)
-        .acquire_timeout(WAIT)
-        .sqlx_logging(false)
-        .test_before_acquire(false)
-        .map_sqlx_sqlite_opts(move |options| {
-            let options = options
-                .filename(&path)
-                .create_if_missing(!read_only)
-                .read_only(read_only)
-                .busy_timeout(WAIT)
-                .foreign_keys(true)
-                .statement_cache_capacity(500);
-            // In KiB. What a search finds lies far apart, and so do the hints of many new secrets: the default of 2,000 would
-            // not hold the way to them.
-            let options = options.pragma("cache_size", "-16384");
-            if read_only {
-                return options;
-            }
-            // FULL: what was answered survives a power cut, not only the end of the process.
-            options.pragma("journal_mode", "WAL").pragma("synchronous", "FULL")
-        });
-    options
-}
-
-fn postgres(address: &str, most: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(address);
-    options
-        .max_connections(most)
-        .acquire_timeout(WAIT)
-        .connect_timeout(WAIT)
-        .sqlx_logging(false)
-        .test_before_acquire(false);
-    options
-}
-
 #[cfg(test)]
 impl Database {
+    pub(super) fn checkpoints(&self) -> Option<&Checkpoints> {
+        self.checkpoints.as_ref()
+    }
+
     /// As if SQLite had told a commit so.
     pub(crate) fn fail_disk(&self) {
         self.disk.ended::<()>(&Err(super::failures::tests::with_code("1034")));

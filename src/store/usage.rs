@@ -44,20 +44,15 @@ impl<'a> Row<'a> {
 }
 
 /// Writes the last uses of keys.
-pub async fn write_keys<'a>(
-    db: &impl ConnectionTrait,
-    uses: impl Iterator<Item = (&'a KeyId, &'a KeyUse)>,
-) -> Result<()> {
-    let rows: Vec<Row<'_>> = uses.map(|(id, last)| Row::new(*id, last)).collect();
+pub async fn write_keys(db: &impl ConnectionTrait, uses: &[(KeyId, KeyUse)]) -> Result<()> {
+    let rows: Vec<Row<'_>> = uses.iter().map(|(id, last)| Row::new(*id, last)).collect();
     run(db, [KEYS_SQLITE, KEYS_POSTGRES], serde_json::to_string(&rows)).await
 }
 
 /// Writes the last uses of secrets.
-pub async fn write_secrets<'a>(
-    db: &impl ConnectionTrait,
-    uses: impl Iterator<Item = (&'a SecretId, &'a Timestamp)>,
-) -> Result<()> {
-    let rows: Vec<_> = uses.map(|(id, at)| serde_json::json!({ "id": id.0.simple(), "at": at.0 })).collect();
+pub async fn write_secrets(db: &impl ConnectionTrait, uses: &[(SecretId, Timestamp)]) -> Result<()> {
+    let rows: Vec<_> =
+        uses.iter().map(|(id, at)| serde_json::json!({ "id": id.0.simple(), "at": at.0 })).collect();
     run(db, [SECRETS_SQLITE, SECRETS_POSTGRES], serde_json::to_string(&rows)).await
 }
 

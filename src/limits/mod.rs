@@ -1,25 +1,17 @@
 //! Rate limits. Each key has a state of its own for each policy, under a quota that may differ from every other key's
 //! and may change at any moment; networks that present wrong credentials share one fixed quota each.
 
+mod networks;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use entity::KeyId;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::keyed::DashMapStateStore;
-use governor::{Quota as FixedQuota, RateLimiter};
-
+use self::networks::{Attempt, Networks};
 use crate::clock::Clock;
 use crate::values::Quota;
-
-/// What one network may do of each [`Attempt`].
-const ATTEMPTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
-/// Attempts to sign in to one account from one network.
-const SIGN_INS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+use entity::KeyId;
 
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,64 +113,17 @@ struct KeyBuckets {
     call: Bucket,
 }
 
-/// Our clock, as governor asks for it.
-#[derive(Clone, Debug)]
-struct GovernorClock(Clock);
-
-impl governor::clock::Clock for GovernorClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        self.0.elapsed().into()
-    }
-}
-
-type SignIns =
-    RateLimiter<(u64, IpAddr), DashMapStateStore<(u64, IpAddr)>, GovernorClock, NoOpMiddleware<Nanos>>;
-type Attempts = RateLimiter<
-    (Attempt, IpAddr),
-    DashMapStateStore<(Attempt, IpAddr)>,
-    GovernorClock,
-    NoOpMiddleware<Nanos>,
->;
-
-/// What is counted by network. Each kind has a quota of its own: behind one address there may be a machine with an
-/// outdated secret and an office full of people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Attempt {
-    /// A wrong client secret, or an unknown client.
-    ClientSecret,
-    /// A password, right or wrong.
-    Password,
-    /// A password where none is accepted, which nobody looks at.
-    UnwantedPassword,
-}
-
 /// The limits of this process.
 #[derive(Debug)]
 pub struct Limits {
     clock: Clock,
     keys: RwLock<HashMap<KeyId, Arc<KeyBuckets>>>,
-    attempts: Attempts,
-    sign_ins: SignIns,
-    account_hasher: std::hash::RandomState,
+    networks: Networks,
 }
 
 impl Limits {
     pub fn new(clock: Clock) -> Self {
-        let quota = FixedQuota::per_minute(ATTEMPTS_PER_MINUTE);
-        let governor_clock = GovernorClock(Arc::clone(&clock));
-        Self {
-            clock,
-            keys: RwLock::default(),
-            attempts: RateLimiter::new(quota, DashMapStateStore::default(), governor_clock.clone()),
-            account_hasher: std::hash::RandomState::new(),
-            sign_ins: RateLimiter::new(
-                FixedQuota::per_minute(SIGN_INS_PER_MINUTE),
-                DashMapStateStore::default(),
-                governor_clock,
-            ),
-        }
+        Self { networks: Networks::new(&clock), keys: RwLock::default(), clock }
     }
 
     /// Spends `cost` of the key's quota if that much is left.
@@ -193,19 +138,18 @@ impl Limits {
 
     /// Counts a wrong client secret from this address; false when its network has presented too many.
     pub fn failure(&self, address: IpAddr) -> bool {
-        self.attempt(Attempt::ClientSecret, network(address))
+        self.networks.attempt(Attempt::ClientSecret, network(address))
     }
 
     /// Counts an attempt to sign in to an account; false when its network has made too many, to this account or in all.
     pub fn sign_in(&self, account: &str, address: IpAddr) -> bool {
         let network = network(address);
-        let account = std::hash::BuildHasher::hash_one(&self.account_hasher, account);
-        self.sign_ins.check_key(&(account, network)).is_ok() && self.attempt(Attempt::Password, network)
+        self.networks.sign_in(account, network) && self.networks.attempt(Attempt::Password, network)
     }
 
     /// Counts a password where none is accepted; false when this address's network has sent too many.
     pub fn unwanted_password(&self, address: IpAddr) -> bool {
-        self.attempt(Attempt::UnwantedPassword, network(address))
+        self.networks.attempt(Attempt::UnwantedPassword, network(address))
     }
 
     /// Forgets what is back to its full quota anyway.
@@ -215,14 +159,7 @@ impl Limits {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|_, buckets| !(buckets.token.is_full(now) && buckets.call.is_full(now)));
-        self.attempts.retain_recent();
-        self.attempts.shrink_to_fit();
-        self.sign_ins.retain_recent();
-        self.sign_ins.shrink_to_fit();
-    }
-
-    fn attempt(&self, kind: Attempt, network: IpAddr) -> bool {
-        self.attempts.check_key(&(kind, network)).is_ok()
+        self.networks.trim();
     }
 
     fn buckets(&self, key: KeyId) -> Arc<KeyBuckets> {

@@ -1,0 +1,54 @@
+//! How connections are opened, and how long they wait.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::ConnectOptions;
+
+use super::checkpoints::LAST_RESORT;
+
+/// No caller waits longer than this for a connection, or for another process that writes.
+pub(super) const WAIT: Duration = Duration::from_secs(2);
+
+pub(super) fn sqlite(path: &Path, most: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new("sqlite:latchkey.db");
+    let path = path.to_owned();
+    options
+        .max_connections(most)
+        .min_connections(1)
+        .acquire_timeout(WAIT)
+        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            let options = options
+                .filename(&path)
+                .create_if_missing(!read_only)
+                .read_only(read_only)
+                .busy_timeout(WAIT)
+                .foreign_keys(true)
+                .statement_cache_capacity(500);
+            // In KiB. What a search finds lies far apart, and so do the hints of many new secrets: the default of 2,000 would
+            // not hold the way to them.
+            let options = options.pragma("cache_size", "-16384");
+            if read_only {
+                return options;
+            }
+            // FULL: what was answered survives a power cut, not only the end of the process.
+            options
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+                .pragma("wal_autocheckpoint", LAST_RESORT)
+        });
+    options
+}
+
+pub(super) fn postgres(address: &str, most: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(address);
+    options
+        .max_connections(most)
+        .acquire_timeout(WAIT)
+        .connect_timeout(WAIT)
+        .sqlx_logging(false)
+        .test_before_acquire(false);
+    options
+}
