@@ -44,9 +44,9 @@ impl Turns {
     }
 }
 
-pub(crate) async fn measure(plan: &Plan, subject: &Subject) -> anyhow::Result<Vec<Figures>> {
+pub(crate) async fn measure(plan: &Plan, subject: &Subject, cases: &[Case]) -> anyhow::Result<Vec<Figures>> {
     let mut all = Vec::new();
-    for case in Case::ALL {
+    for case in cases.iter().copied() {
         let turns = Turns { requests: subject.requests(case), next: AtomicUsize::new(0) };
         let mut figures = (Arc::new(turns), Figures { case, costs: Vec::new(), best_rate: 0.0 });
         // Warms up, and is forgotten.

@@ -73,11 +73,11 @@ impl Case {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",
-            Self::EmptyPost => "empty post",
+            Self::EmptyPost => "empty-post",
             Self::Bare => "bare",
             Self::Verify => "verify",
             Self::Introspect => "introspect",
-            Self::NeverSeen => "never seen",
+            Self::NeverSeen => "never-seen",
             Self::Viewer => "viewer",
         }
     }

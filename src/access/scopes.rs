@@ -18,6 +18,11 @@ impl Scopes {
         self.0.contains(name)
     }
 
+    /// Whether each of these is here.
+    pub fn has_all(&self, others: &Self) -> bool {
+        others.0.is_subset(&self.0)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -35,7 +40,7 @@ impl Scopes {
     /// What is here and in `other` too; itself, if nothing is lost.
     #[must_use]
     pub fn within(&self, other: &Self) -> Self {
-        if self.0.is_subset(&other.0) {
+        if other.has_all(self) {
             return self.clone();
         }
         Self(Arc::new(self.0.intersection(&other.0).cloned().collect()))

@@ -197,7 +197,7 @@ fn narrow_scopes(wanted: &[ApiId], grantable: &Grantable, asked: Option<&str>) -
         .collect();
     let scopes = match asked.map(Scopes::parse) {
         None => available,
-        Some(asked) if asked.without(&available).is_empty() => asked,
+        Some(asked) if available.has_all(&asked) => asked,
         Some(_) => {
             return Err((Outcome::InvalidScope, "A scope was asked for that this API key does not hold."));
         }

@@ -51,7 +51,7 @@ pub async fn verify(app: &Arc<App>, origin: Origin, token: &str, demand: &Demand
     let spent = cx.spend(COST);
     let verdict = if spent.is_some_and(|spent| !spent.allowed) {
         Verdict::RateLimited
-    } else if demand.scopes.without(&known.scopes).is_empty() {
+    } else if known.scopes.has_all(&demand.scopes) {
         Verdict::Pass
     } else {
         Verdict::InsufficientScope

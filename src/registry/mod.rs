@@ -22,7 +22,7 @@ use entity::{AccountId, ClientId};
 use self::facts::{Era, Scope};
 use self::known::{Known, Look, Moment};
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::changes::{self, Changed};
 use crate::store::credentials::{self, Client, Key, Owner};
 use crate::store::{Connection, Database, scopes, settings as stored_settings};
@@ -34,6 +34,8 @@ pub use self::warming::{PORTION, Walk};
 const KEPT: usize = 1_050_000;
 /// Beyond this, what is kept is not believed any more.
 const BELIEVED: Duration = Duration::from_secs(5);
+/// Nobody waits longer than this for a key to be read, those before them included.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Look-ups of different keys that may go on at once; those of one key wait for each other.
 const LANES: usize = 16;
 
@@ -46,6 +48,7 @@ pub struct Registry {
     known: RwLock<Known>,
     lanes: [tokio::sync::Mutex<()>; LANES],
     hasher: RandomState,
+    patience: Duration,
     /// Held by whoever reads what holds for all keys.
     policy: tokio::sync::Mutex<()>,
 }
@@ -55,7 +58,8 @@ impl Registry {
     pub fn new(db: Arc<Database>, clock: Clock, issuer: String) -> Self {
         let lanes = std::array::from_fn(|_| tokio::sync::Mutex::default());
         let (known, hasher) = (RwLock::new(Known::new(KEPT)), RandomState::new());
-        Self { db, clock, issuer, known, lanes, hasher, policy: tokio::sync::Mutex::default() }
+        let policy = tokio::sync::Mutex::default();
+        Self { db, clock, issuer, known, lanes, hasher, patience: PATIENCE, policy }
     }
 
     /// What is known of the client of this id; nothing if there is none.
@@ -64,6 +68,12 @@ impl Registry {
         if let Look::Known(facts) = self.look(client_id) {
             return Ok(facts);
         }
+        let read = tokio::time::timeout(self.patience, self.read_client(client_id));
+        read.await.map_err(|_| Error::Unavailable)?
+    }
+
+    /// One at a time for each client.
+    async fn read_client(&self, client_id: ClientId) -> Result<Option<Arc<Facts>>> {
         let _lane = self.lane(client_id).lock().await;
         if let Look::Known(facts) = self.look(client_id) {
             return Ok(facts);
@@ -224,5 +234,25 @@ impl Registry {
 
     fn write(&self) -> RwLockWriteGuard<'_, Known> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::DatabaseUrl;
+
+    #[tokio::test]
+    async fn nobody_waits_for_long_behind_others_who_wait_for_the_database() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(directory.path().join("test.db"));
+        let db = Arc::new(Database::connect(&url).await.unwrap());
+        let registry = Registry::new(Arc::clone(&db), SystemClock::shared(), String::new());
+        let registry = Registry { patience: Duration::ZERO, ..registry };
+        let id = "0123456789ABCDEF0123456789ABCDEF";
+        let _before = registry.lane(id.parse().unwrap()).lock().await;
+        assert!(matches!(registry.client(id).await, Err(Error::Unavailable)));
+        db.close().await;
     }
 }
