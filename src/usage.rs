@@ -79,25 +79,20 @@ impl Usage {
         if keys.is_empty() && secrets.is_empty() {
             return Ok(false);
         }
-        let written = write(db, &keys, &secrets).await;
-        if written.is_err() {
-            let mut pending = self.lock();
+        let written = [write_keys(db, &keys).await, write_secrets(db, &secrets).await];
+        let mut pending = self.lock();
+        if written[0].is_err() {
             pending.keys.restore(keys);
+        }
+        if written[1].is_err() {
             pending.secrets.restore(secrets);
         }
-        written.map(|()| true)
+        written.into_iter().collect::<Result<()>>().map(|()| true)
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-async fn write(db: &Database, keys: &[(KeyId, KeyUse)], secrets: &[(SecretId, Timestamp)]) -> Result<()> {
-    let tx = db.begin().await?;
-    write_keys(&*tx, keys).await?;
-    write_secrets(&*tx, secrets).await?;
-    tx.commit().await
 }
 
 impl<K, U> Default for Waiting<K, U> {

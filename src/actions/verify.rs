@@ -1,13 +1,11 @@
 //! Whether a request that a gateway has received may pass: forward authentication by an access token.
 
-use std::sync::Arc;
-
-use crate::access::{Caller, Scopes};
+use crate::access::Scopes;
 use crate::app::App;
-use crate::context::{Context, Origin};
+use crate::context::Origin;
 use crate::error::Result;
 use crate::gate;
-use crate::limits::Spent;
+use crate::limits::{Policy, Spent};
 use crate::store::scopes::identifier;
 
 pub use crate::gate::Known;
@@ -30,7 +28,7 @@ pub struct Demand {
 #[derive(Debug)]
 pub struct Answer {
     pub known: Known,
-    pub spent: Option<Spent>,
+    pub spent: Spent,
     /// Whether its bearer may pass.
     pub verdict: Verdict,
 }
@@ -44,12 +42,13 @@ pub enum Verdict {
 
 /// Judges the token by the demand. One that is not valid, or not for these APIs, is
 /// [`Error::Unauthenticated`](crate::error::Error::Unauthenticated).
-pub async fn verify(app: &Arc<App>, origin: Origin, token: &str, demand: &Demand) -> Result<Answer> {
+pub async fn verify(app: &App, origin: &Origin, token: &str, demand: &Demand) -> Result<Answer> {
     let now = app.clock.now();
-    let known = gate::presented(app, &origin, token, now, |known| is_for(app, known, demand)).await?;
-    let cx = Context::new(Arc::clone(app), Caller::Machine(known.machine()), origin, now);
-    let spent = cx.spend(COST);
-    let verdict = if spent.is_some_and(|spent| !spent.allowed) {
+    let known = gate::presented(app, origin, token, now, |known| is_for(app, known, demand)).await?;
+    let client = &known.facts.client;
+    let quota = client.call_quota(&known.facts.policy().settings);
+    let spent = app.limits.spend(client.key.id, Policy::Call, quota, COST);
+    let verdict = if !spent.allowed {
         Verdict::RateLimited
     } else if known.scopes.has_all(&demand.scopes) {
         Verdict::Pass
@@ -57,7 +56,7 @@ pub async fn verify(app: &Arc<App>, origin: Origin, token: &str, demand: &Demand
         Verdict::InsufficientScope
     };
     if verdict != Verdict::RateLimited {
-        cx.note_use(Some(VERIFICATION.into()));
+        app.usage.key(client.key.id, origin.key_use(now, Some(VERIFICATION.into())));
     }
     Ok(Answer { known, spent, verdict })
 }

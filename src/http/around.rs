@@ -28,7 +28,7 @@ pub(super) async fn around(
 ) -> Response {
     let id = request_id(&*state.app.entropy);
     let origin = origin(Arc::clone(&id), peer.ip(), request.headers(), &state.app.trusted_proxies);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let started = state.app.clock.elapsed();
     request.extensions_mut().insert(origin);
     let answered = AssertUnwindSafe(guard_cookie(&id, request, next)).catch_unwind().await;
@@ -37,7 +37,7 @@ pub(super) async fn around(
     tracing::info!(
         request_id = &*id,
         %method,
-        path,
+        path = uri.path(),
         status = response.status().as_u16(),
         duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         "{method} answered with {}", response.status().as_u16()

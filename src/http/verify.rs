@@ -26,12 +26,11 @@ pub(super) async fn verify(
     request: Request,
 ) -> Response {
     let (uri, headers) = (request.uri(), request.headers());
-    let request_id = origin.request_id.clone();
     let demand = uri.query().map(demanded).unwrap_or_default();
     let issuer = &state.app.issuer;
     let answered = match presented(headers) {
         Presented::Bearer(token) => {
-            verify::verify(&state.app, origin, token, &demand).await.map_err(|error| {
+            verify::verify(&state.app, &origin, token, &demand).await.map_err(|error| {
                 let message = "The access token is not valid (any more), or for another API.";
                 unrecognised(&error, Challenge::InvalidToken, message)
             })
@@ -43,7 +42,8 @@ pub(super) async fn verify(
         )),
     };
     let refuse = |refused: &Refused| {
-        let mut response = problem(refused.status, refused.code, &refused.message, request_id.as_deref());
+        let mut response =
+            problem(refused.status, refused.code, &refused.message, origin.request_id.as_deref());
         refused.mark(response.headers_mut(), issuer);
         response
     };
@@ -64,9 +64,7 @@ pub(super) async fn verify(
             refuse(&Refused::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message))
         }
     };
-    if let Some(spent) = &spent {
-        rate_limit(response.headers_mut(), spent);
-    }
+    rate_limit(response.headers_mut(), &spent);
     response
 }
 

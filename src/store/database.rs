@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
 
 use super::checkpoints::Checkpoints;
 use super::failures::Disk;
-use super::options::{WAIT, postgres, sqlite};
+use super::options::{CACHE_KIB, JOURNAL_CACHE_KIB, WAIT, postgres, sqlite};
 use super::recorder::Recorder;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
@@ -51,11 +51,11 @@ impl Database {
         match url {
             DatabaseUrl::Sqlite(path) => {
                 // The writer comes first: it makes the file, and readers cannot.
-                let writer = open(sqlite(path, 1, false)).await?;
-                let readers = sea_orm::Database::connect(sqlite(path, READERS, true)).await?;
+                let writer = open(sqlite(path, 1, false, CACHE_KIB)).await?;
+                let readers = sea_orm::Database::connect(sqlite(path, READERS, true, CACHE_KIB)).await?;
                 Ok(Self {
-                    journal: Recorder::open(sqlite(path, 1, false), &disk).await?,
-                    checkpoints: Some(Checkpoints::open(sqlite(path, 1, false), &disk).await?),
+                    journal: Recorder::open(sqlite(path, 1, false, JOURNAL_CACHE_KIB), &disk).await?,
+                    checkpoints: Some(Checkpoints::open(sqlite(path, 1, false, CACHE_KIB), &disk).await?),
                     uncounted: readers.clone(),
                     readers: counted(readers, &reads),
                     writer,
@@ -107,6 +107,18 @@ impl Database {
     pub async fn journal(&self, statement: Statement) -> Result<u64> {
         let _turn = self.turn().await?;
         self.journal.execute(statement).await
+    }
+
+    /// Executes a statement that no request waits for, as a transaction of its own. On SQLite that is done by the journal's
+    /// connection: a commit of another one would make it forget all the pages that it has read. On PostgreSQL it is not,
+    /// because the statement may have to wait for rows that others change.
+    pub async fn execute_in_background(&self, statement: Statement) -> Result<()> {
+        if self.turns.is_some() {
+            return self.journal(statement).await.map(drop);
+        }
+        let tx = self.begin().await?;
+        tx.execute_raw(statement).await?;
+        tx.commit().await
     }
 
     /// Opens a transaction that no other process has open at the same time: for the schema and what it starts with.

@@ -10,7 +10,14 @@ use super::checkpoints::LAST_RESORT;
 /// No caller waits longer than this for a connection, or for another process that writes.
 pub(super) const WAIT: Duration = Duration::from_secs(2);
 
-pub(super) fn sqlite(path: &Path, most: u32, read_only: bool) -> ConnectOptions {
+/// SQLite's memory of pages, of one connection. What a search finds lies far apart, and so do the hints of many new
+/// secrets: the default of 2,000 would not hold the way to them.
+pub(super) const CACHE_KIB: u32 = 16 * 1024;
+/// Of the journal's connection, which looks at the rows of all keys in use: if they do not fit, it reads them anew for each
+/// token.
+pub(super) const JOURNAL_CACHE_KIB: u32 = 64 * 1024;
+
+pub(super) fn sqlite(path: &Path, most: u32, read_only: bool, cache_kib: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new("sqlite:latchkey.db");
     let path = path.to_owned();
     options
@@ -27,9 +34,7 @@ pub(super) fn sqlite(path: &Path, most: u32, read_only: bool) -> ConnectOptions 
                 .busy_timeout(WAIT)
                 .foreign_keys(true)
                 .statement_cache_capacity(500);
-            // In KiB. What a search finds lies far apart, and so do the hints of many new secrets: the default of 2,000 would
-            // not hold the way to them.
-            let options = options.pragma("cache_size", "-16384");
+            let options = options.pragma("cache_size", format!("-{cache_kib}"));
             if read_only {
                 return options;
             }

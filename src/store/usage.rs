@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use entity::{KeyId, SecretId, Timestamp};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{DbBackend, Statement};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::Database;
 use crate::error::{Error, Result};
 
 /// One use of a key.
@@ -44,28 +45,33 @@ impl<'a> Row<'a> {
 }
 
 /// Writes the last uses of keys.
-pub async fn write_keys(db: &impl ConnectionTrait, uses: &[(KeyId, KeyUse)]) -> Result<()> {
+pub async fn write_keys(db: &Database, uses: &[(KeyId, KeyUse)]) -> Result<()> {
+    if uses.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<Row<'_>> = uses.iter().map(|(id, last)| Row::new(*id, last)).collect();
     run(db, [KEYS_SQLITE, KEYS_POSTGRES], serde_json::to_string(&rows)).await
 }
 
 /// Writes the last uses of secrets.
-pub async fn write_secrets(db: &impl ConnectionTrait, uses: &[(SecretId, Timestamp)]) -> Result<()> {
+pub async fn write_secrets(db: &Database, uses: &[(SecretId, Timestamp)]) -> Result<()> {
+    if uses.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> =
         uses.iter().map(|(id, at)| serde_json::json!({ "id": id.0.simple(), "at": at.0 })).collect();
     run(db, [SECRETS_SQLITE, SECRETS_POSTGRES], serde_json::to_string(&rows)).await
 }
 
 async fn run(
-    db: &impl ConnectionTrait,
+    db: &Database,
     [sqlite, postgres]: [&'static str; 2],
     rows: serde_json::Result<String>,
 ) -> Result<()> {
-    let backend = db.get_database_backend();
+    let backend = db.background().get_database_backend();
     let sql = if backend == DbBackend::Sqlite { sqlite } else { postgres };
     let rows = rows.map_err(Error::internal)?;
-    db.execute_raw(Statement::from_sql_and_values(backend, sql, [rows.into()])).await?;
-    Ok(())
+    db.execute_in_background(Statement::from_sql_and_values(backend, sql, [rows.into()])).await
 }
 
 const KEYS_SQLITE: &str = "
