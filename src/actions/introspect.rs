@@ -1,14 +1,16 @@
 //! What an access token is worth now (RFC 7662), for the APIs that it is presented to.
 
+use std::sync::Arc;
+
 use entity::activity::Outcome;
 
-use crate::access::{Action, Caller, policy};
+use crate::access::{Action, Caller};
 use crate::app::App;
-use crate::context::Origin;
+use crate::context::{Context, Origin};
 use crate::error::Error;
 use crate::gate::client::{ClientError, Refusal};
 use crate::gate::{self, Client};
-use crate::limits::{Policy, Spent};
+use crate::limits::Spent;
 use crate::registry::Facts;
 use crate::store::scopes::identifier;
 
@@ -21,24 +23,23 @@ const COST: u64 = 1;
 
 /// What is known of a token; nothing if it is not valid, or not for an API of the asker's.
 pub async fn introspect(
-    app: &App,
-    origin: &Origin,
+    app: &Arc<App>,
+    origin: Origin,
     credential: &Credential<'_>,
     token: &str,
     spent: &mut Option<Spent>,
 ) -> Result<Option<Known>, ClientError> {
     let now = app.clock.now();
-    let Client { facts, machine } = gate::authenticate(app, origin, credential, now).await?;
-    let key = machine.key;
-    let cost = app.limits.spend(key, Policy::Call, machine.call_limit, COST);
-    *spent = Some(cost);
-    if !cost.allowed {
+    let Client { facts, machine } = gate::authenticate(app, &origin, credential, now).await?;
+    let cx = Context::new(Arc::clone(app), Caller::Machine(machine), origin, now);
+    *spent = cx.spend(COST);
+    if let Some(spent) = spent.filter(|spent| !spent.allowed) {
         let description = "The limit of calls for this API key is reached.";
         let outcome = Outcome::RateLimited;
-        return Err(ClientError::Refused(Refusal { outcome, description, spent: *spent }));
+        return Err(ClientError::Refused(Refusal { outcome, description, spent: Some(spent) }));
     }
-    policy::decide(Action::IntrospectTokens, &Caller::Machine(machine))?;
-    app.usage.key(key, origin.key_use(now, Some(INTROSPECTION.into())));
+    cx.may(Action::IntrospectTokens)?;
+    cx.note_use(Some(INTROSPECTION.into()));
     match gate::recognise(app, token, now).await {
         Ok(known) => Ok(Some(known).filter(|known| concerns(app, &facts, known))),
         Err(Error::Unauthenticated) => Ok(None),

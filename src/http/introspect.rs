@@ -44,7 +44,7 @@ pub(super) async fn introspect(
         Err(error) => return challenged(error.into_response()),
     };
     let mut spent = None;
-    let told = introspect::introspect(&state.app, &origin, &credential, &token, &mut spent).await;
+    let told = introspect::introspect(&state.app, origin.clone(), &credential, &token, &mut spent).await;
     let mut response = match told {
         Ok(Some(known)) => shown(&known),
         Ok(None) => Json(Inactive { active: false }).into_response(),

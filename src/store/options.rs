@@ -15,7 +15,7 @@ pub(super) const WAIT: Duration = Duration::from_secs(2);
 pub(super) const CACHE_KIB: u32 = 16 * 1024;
 /// Of the journal's connection, which looks at the rows of all keys in use: if they do not fit, it reads them anew for each
 /// token.
-pub(super) const JOURNAL_CACHE_KIB: u32 = 64 * 1024;
+pub(super) const JOURNAL_CACHE_KIB: u32 = 32 * 1024;
 
 pub(super) fn sqlite(path: &Path, most: u32, read_only: bool, cache_kib: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new("sqlite:latchkey.db");
