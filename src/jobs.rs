@@ -1,4 +1,4 @@
-//! The few periodic chores, and reading keys before they are asked for.
+//! The few periodic chores, reading keys before they are asked for, and carrying over SQLite's log.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

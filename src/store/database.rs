@@ -1,4 +1,4 @@
-//! Connections: many that read, one that changes, one for the journal; and whose turn it is to write.
+//! Connections: many that read, one that changes, one for the journal, one for checkpoints; and whose turn it is to write.
 
 use std::future::Future;
 use std::ops::Deref;
