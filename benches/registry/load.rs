@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use tokio::task::JoinSet;
 
 use crate::client::Connection;
+use crate::shared::Turns;
 use crate::subject::Subject;
 use crate::{Plan, host};
 
@@ -20,23 +20,8 @@ pub(crate) struct Costs {
     pub(crate) ratio: f64,
 }
 
-/// The requests in turn, one for each key.
-struct Turns {
-    requests: Vec<Arc<[u8]>>,
-    next: AtomicUsize,
-}
-
-impl Turns {
-    fn take(&self) -> Option<Arc<[u8]>> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.requests.len().max(1);
-        self.requests.get(turn).cloned()
-    }
-}
-
 pub(crate) async fn measure(plan: &Plan, subjects: [&Subject; 2]) -> anyhow::Result<Costs> {
-    let turns =
-        |subject: &Subject| Arc::new(Turns { requests: subject.requests.clone(), next: AtomicUsize::new(0) });
-    let subjects = subjects.map(|subject| (subject, turns(subject)));
+    let subjects = subjects.map(|subject| (subject, Turns::new(subject.requests.clone())));
     let (mut small, mut large, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     // The first round warms up.
     for number in 0..=plan.rounds {
@@ -74,7 +59,7 @@ async fn ask(address: SocketAddr, turns: Arc<Turns>, deadline: Instant) -> anyho
     let mut connection = Connection::open(address).await?;
     let mut answers = 0;
     while host::now() < deadline {
-        connection.exchange(&turns.take().context("nothing to ask")?).await?;
+        connection.exchange(&turns.take()?).await?;
         answers += 1;
     }
     Ok(answers)

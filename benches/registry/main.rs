@@ -19,6 +19,8 @@ mod load;
 mod process;
 #[path = "../lists/rows.rs"]
 mod rows;
+#[path = "../shared/load.rs"]
+mod shared;
 mod subject;
 
 use std::io::{Write, stdout};

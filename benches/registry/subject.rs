@@ -18,6 +18,7 @@ use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement, TransactionT
 
 use crate::client::Connection;
 use crate::generator::Store;
+use crate::shared::processor_time;
 use crate::{host, process};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_latchkey");
@@ -148,12 +149,7 @@ impl Subject {
         Ok(kib * 1024.0 / 1e6)
     }
 
-    /// Processor time of the process so far. Linux counts it in hundredths of a second, which is enough for a round.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
-        let statistics = std::fs::read_to_string(format!("/proc/{}/stat", self.server.0.id()))?;
-        let (_, fields) = statistics.rsplit_once(')').context("/proc/*/stat")?;
-        let times = fields.split_ascii_whitespace().skip(11).take(2).map(str::parse::<u64>);
-        let ticks = times.sum::<Result<u64, _>>()?;
-        Ok(Duration::from_millis(ticks * 10))
+        processor_time(self.server.0.id())
     }
 }

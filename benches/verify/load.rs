@@ -4,7 +4,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -12,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::client::Connection;
 use crate::host;
+use crate::shared::Turns;
 use crate::subject::{Case, Subject};
 
 pub(crate) struct Plan {
@@ -31,24 +31,11 @@ pub(crate) struct Figures {
     pub(crate) best_rate: f64,
 }
 
-/// Requests that are sent in turn, by whichever connection is free.
-struct Turns {
-    requests: Vec<Arc<[u8]>>,
-    next: AtomicUsize,
-}
-
-impl Turns {
-    fn take(&self) -> Option<Arc<[u8]>> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.requests.len().max(1);
-        self.requests.get(turn).cloned()
-    }
-}
-
 pub(crate) async fn measure(plan: &Plan, subject: &Subject, cases: &[Case]) -> anyhow::Result<Vec<Figures>> {
     let mut all = Vec::new();
     for case in cases.iter().copied() {
-        let turns = Turns { requests: subject.requests(case), next: AtomicUsize::new(0) };
-        let mut figures = (Arc::new(turns), Figures { case, costs: Vec::new(), best_rate: 0.0 });
+        let turns = Turns::new(subject.requests(case));
+        let mut figures = (turns, Figures { case, costs: Vec::new(), best_rate: 0.0 });
         // Warms up, and is forgotten.
         round(plan, subject, &mut figures).await.with_context(|| case.name())?;
         figures.1 = Figures { case, costs: Vec::new(), best_rate: 0.0 };
@@ -89,7 +76,7 @@ async fn ask(address: SocketAddr, turns: Arc<Turns>, deadline: Instant) -> anyho
     let mut connection = Connection::open(address).await?;
     let mut answers = 0;
     while host::now() < deadline {
-        let request = turns.take().context("nothing to ask")?;
+        let request = turns.take()?;
         let (status, body) = connection.answer(&request).await?;
         ensure!(status == 200, "status {status}: {}", String::from_utf8_lossy(body));
         answers += 1;

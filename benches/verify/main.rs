@@ -16,6 +16,8 @@ mod load;
 #[path = "../exchange/process.rs"]
 #[expect(dead_code, reason = "the other benchmark has one request for each server")]
 mod process;
+#[path = "../shared/load.rs"]
+mod shared;
 mod subject;
 
 use std::io::{Write, stdout};

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tracing::Level;
 
+use crate::shared::processor_time;
 use crate::{bearer, host, process};
 
 /// How the process under test is told apart when this binary starts itself again.
@@ -118,13 +119,8 @@ impl Subject {
         }
     }
 
-    /// Processor time of the process so far. Linux counts it in hundredths of a second, which is enough for a round.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
-        let statistics = std::fs::read_to_string(format!("/proc/{}/stat", self.server.0.id()))?;
-        let (_, fields) = statistics.rsplit_once(')').context("/proc/*/stat")?;
-        let times = fields.split_ascii_whitespace().skip(11).take(2).map(str::parse::<u64>);
-        let ticks = times.sum::<Result<u64, _>>()?;
-        Ok(Duration::from_millis(ticks * 10))
+        processor_time(self.server.0.id())
     }
 
     pub(crate) fn requests(&self, case: Case) -> Vec<Arc<[u8]>> {
