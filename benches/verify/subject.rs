@@ -50,6 +50,8 @@ pub(crate) enum Case {
     EmptyPost,
     /// One that checks the signature of a token, and nothing else.
     Bare,
+    /// The same with another token each time, as what it is compared with.
+    BareMany,
     /// `/auth/verify` with a token that was seen before.
     Verify,
     /// `/oauth/introspect`, likewise.
@@ -61,10 +63,11 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Empty,
         Self::EmptyPost,
         Self::Bare,
+        Self::BareMany,
         Self::Verify,
         Self::Introspect,
         Self::NeverSeen,
@@ -76,6 +79,7 @@ impl Case {
             Self::Empty => "empty",
             Self::EmptyPost => "empty-post",
             Self::Bare => "bare",
+            Self::BareMany => "bare-many",
             Self::Verify => "verify",
             Self::Introspect => "introspect",
             Self::NeverSeen => "never-seen",
@@ -114,7 +118,7 @@ pub(crate) fn start(many: bool) -> anyhow::Result<Subject> {
 impl Subject {
     pub(crate) fn address(&self, case: Case) -> SocketAddr {
         match case {
-            Case::Empty | Case::EmptyPost | Case::Bare => self.told.beside,
+            Case::Empty | Case::EmptyPost | Case::Bare | Case::BareMany => self.told.beside,
             Case::Verify | Case::Introspect | Case::NeverSeen | Case::Viewer => self.told.server,
         }
     }
@@ -125,7 +129,8 @@ impl Subject {
 
     pub(crate) fn requests(&self, case: Case) -> Vec<Arc<[u8]>> {
         let tokens = self.told.tokens.iter();
-        let tokens = tokens.take(if case == Case::NeverSeen { usize::MAX } else { 1 });
+        let many = matches!(case, Case::BareMany | Case::NeverSeen);
+        let tokens = tokens.take(if many { usize::MAX } else { 1 });
         tokens.map(|token| self.request(case, token).into_bytes().into()).collect()
     }
 
@@ -138,7 +143,7 @@ impl Subject {
         };
         match case {
             Case::Empty => format!("GET /empty HTTP/1.1\r\n{head}\r\n"),
-            Case::Bare => format!("GET /bare HTTP/1.1\r\n{head}\r\n"),
+            Case::Bare | Case::BareMany => format!("GET /bare HTTP/1.1\r\n{head}\r\n"),
             Case::Verify | Case::NeverSeen => {
                 format!("GET /auth/verify?scope=keys:read HTTP/1.1\r\n{head}\r\n")
             }

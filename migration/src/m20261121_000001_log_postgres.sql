@@ -16,13 +16,14 @@ BEGIN
     FROM json_to_recordset(events) AS e (
         id UUID, at BIGINT, kind SMALLINT, outcome SMALLINT, actor_kind SMALLINT, actor_id UUID, key_id UUID,
         owner_id UUID, target_kind SMALLINT, target_id UUID, ip TEXT, user_agent TEXT, request_id TEXT, token_id TEXT,
-        count BIGINT, detail TEXT, version INTEGER, generation BIGINT, epoch BIGINT)
-    LEFT JOIN api_keys k ON k.id = e.key_id AND e.version IS NOT NULL
-    LEFT JOIN accounts o ON o.id = k.owner_id
-    LEFT JOIN policy p ON p.epoch = e.epoch
+        count BIGINT, detail TEXT, version INTEGER, generation BIGINT, epoch BIGINT,
+        as_of BIGINT)
     WHERE e.version IS NULL
-       OR (k.state = 'ENABLED' AND o.active AND p.id IS NOT NULL
-           AND k.version = e.version AND o.generation = e.generation);
+       OR e.as_of = (SELECT last_change FROM policy)
+       OR e.epoch = (SELECT epoch FROM policy) AND EXISTS (
+           SELECT 1 FROM api_keys k JOIN accounts o ON o.id = k.owner_id
+           WHERE k.id = e.key_id AND k.state = 'ENABLED' AND k.version = e.version
+             AND o.active AND o.generation = e.generation);
     GET DIAGNOSTICS written = ROW_COUNT;
     RETURN written;
 END

@@ -22,6 +22,7 @@ use crate::gate::client::Clients;
 use crate::journal::Written;
 use crate::limits::{Policy, Spent};
 use crate::registry::{Facts, Grant, Grantable};
+use crate::store::activity::Basis;
 use crate::store::credentials::Client;
 
 pub use crate::crypto::jwt::ES256;
@@ -71,9 +72,10 @@ pub async fn exchange(
     let exchange = Exchange { app, now, clients: Clients { app, origin, now } };
     let mut spent = None;
     for _ in 0..ATTEMPTS {
+        let as_of = app.registry.heard();
         let (facts, secret) =
             exchange.clients.authenticate(&request.client_id, &request.client_secret).await?;
-        match exchange.grant(&facts, request, &mut spent).await {
+        match exchange.grant((&facts, as_of), request, &mut spent).await {
             Ok(Some(token)) => {
                 app.usage.key(facts.client.key.id, origin.key_use(exchange.now, Some(EXCHANGE.into())));
                 app.usage.secret(secret, exchange.now);
@@ -94,7 +96,7 @@ impl Exchange<'_> {
     /// Steps 5 to 8.
     async fn grant(
         &self,
-        facts: &Facts,
+        (facts, as_of): (&Facts, Option<i64>),
         request: &ExchangeRequest,
         spent: &mut Option<Spent>,
     ) -> Result<Option<IssuedToken>, ExchangeError> {
@@ -117,13 +119,13 @@ impl Exchange<'_> {
         let grant =
             narrow(grantable, request).map_err(|(outcome, description)| refused(outcome, description))?;
         let lifetime = token_lifetime(client, settings, self.now);
-        Ok(self.issue(facts, grant, (lifetime, spent)).await?)
+        Ok(self.issue((facts, facts.basis(as_of)), grant, (lifetime, spent)).await?)
     }
 
     /// Step 8; nothing if what was looked at since step 2 has changed.
     async fn issue(
         &self,
-        facts: &Facts,
+        (facts, basis): (&Facts, Basis),
         grant: Arc<Grant>,
         (lifetime, spent): (i64, Spent),
     ) -> Result<Option<IssuedToken>> {
@@ -143,7 +145,7 @@ impl Exchange<'_> {
         let mut event = self.clients.event(client, ActivityKind::TokenIssued, Outcome::Ok);
         event.token_id = Some(jti.clone());
         event.detail = Some(grant.detail.clone());
-        event.only_on = Some(facts.basis());
+        event.only_on = Some(basis);
         let receipt = self.app.journal.submit(event)?;
         let access_token = self.app.keys.ring.signer.sign(&claims).map_err(Error::internal)?;
         Ok(match receipt.wait().await? {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::AppState;
 use super::headers::{no_store, rate_limit};
-use super::oauth::{About, about, challenged, refused};
+use super::oauth::{About, LONG, about, challenged, read_body, refused};
 use crate::actions::introspect::{self, Known};
 use crate::context::Origin;
 
@@ -39,10 +39,12 @@ pub(super) async fn introspect(
     request: Request,
 ) -> Response {
     let (Parts { headers, .. }, body) = request.into_parts();
-    let About { credential, token } = match about(&headers, body).await {
-        Ok(about) => about,
-        Err(error) => return challenged(error.into_response()),
-    };
+    let body = read_body(body, LONG).await;
+    let About { credential, token } =
+        match body.as_ref().map_err(|error| *error).and_then(|body| about(&headers, body)) {
+            Ok(about) => about,
+            Err(error) => return challenged(error.into_response()),
+        };
     let mut spent = None;
     let told = introspect::introspect(&state.app, origin.clone(), &credential, &token, &mut spent).await;
     let mut response = match told {

@@ -15,7 +15,7 @@ use super::authorize::{BASIC, Challenge, Presented, challenge, insufficient_scop
 use super::body::{media_type, read};
 use super::headers::{no_store, rate_limit, retry_after};
 use super::outcomes::shown;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, Value};
 use crate::actions::revoke::Credential;
 use crate::actions::tokens::{ExchangeError, Refusal};
 use crate::context::Origin;
@@ -27,7 +27,7 @@ pub(super) const SHORT: usize = 8 * 1024;
 pub(super) const LONG: usize = 64 * 1024;
 
 /// An error in the form of RFC 6749, section 5.2.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct OauthError {
     pub(super) status: StatusCode,
     pub(super) error: &'static str,
@@ -55,15 +55,10 @@ pub(super) async fn read_body(body: Body, limit: usize) -> Result<Bytes, OauthEr
 }
 
 /// The parameters of a request, as a form or as a JSON object of strings.
-pub(super) async fn parameters(
-    headers: &HeaderMap,
-    body: Body,
-    limit: usize,
-) -> Result<Parameters, OauthError> {
-    let body = read_body(body, limit).await?;
+pub(super) fn parameters<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Parameters<'a>, OauthError> {
     match media_type(headers).as_deref() {
-        Some("application/x-www-form-urlencoded") => Ok(Parameters::from_form(&body)),
-        Some("application/json") => Parameters::from_json(&body)
+        Some("application/x-www-form-urlencoded") => Ok(Parameters::from_form(body)),
+        Some("application/json") => Parameters::from_json(body)
             .ok_or(invalid_request("The body is not a JSON object of strings, or names a parameter twice.")),
         _ => Err(invalid_request("Send Content-Type: application/x-www-form-urlencoded.")),
     }
@@ -72,13 +67,13 @@ pub(super) async fn parameters(
 /// What a request about a token is made of: who asks, and the token.
 pub(super) struct About<'a> {
     pub(super) credential: Credential<'a>,
-    pub(super) token: Zeroizing<String>,
+    pub(super) token: Value<'a>,
 }
 
 /// A request about a token (RFC 7009, section 2.1, and RFC 7662, section 2.1). `token_type_hint` says nothing new: there
 /// is one type.
-pub(super) async fn about(headers: &HeaderMap, body: Body) -> Result<About<'_>, OauthError> {
-    let mut parameters = parameters(headers, body, LONG).await?;
+pub(super) fn about<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Result<About<'a>, OauthError> {
+    let mut parameters = parameters(headers, body)?;
     if parameters.repeats() {
         return Err(invalid_request("A parameter is repeated."));
     }
@@ -122,7 +117,7 @@ type Credentials = (String, Zeroizing<String>);
 /// long as it is the same.
 pub(super) fn credentials(
     headers: &HeaderMap,
-    parameters: &mut Parameters,
+    parameters: &mut Parameters<'_>,
 ) -> Result<Credentials, OauthError> {
     let (id, secret) = (parameters.take("client_id"), parameters.take("client_secret"));
     let mut all = headers.get_all(AUTHORIZATION).iter();
@@ -140,7 +135,7 @@ pub(super) fn credentials(
             Ok(basic)
         }
         (None, _) => match (id, secret) {
-            (Some(id), Some(secret)) => Ok((id.to_string(), secret)),
+            (Some(id), Some(secret)) => Ok((id.to_string(), secret.to_secret())),
             _ => {
                 Err(invalid_client("Authenticate by Basic, or with client_id and client_secret in the body."))
             }

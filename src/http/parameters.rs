@@ -1,59 +1,85 @@
 //! The parameters of a token request. One without a value counts as left out, one that is repeated is an error
-//! (RFC 6749, section 3.2); values may be secrets and are wiped.
+//! (RFC 6749, section 3.2).
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Names and values, in the order they came.
-pub(super) struct Parameters(Vec<(String, Zeroizing<String>)>);
+pub(super) struct Parameters<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 
-impl Parameters {
-    pub(super) fn from_form(body: &[u8]) -> Self {
-        let pairs = form_urlencoded::parse(body);
-        Self(pairs.map(|(name, value)| (name.into_owned(), Zeroizing::new(value.into_owned()))).collect())
+/// A value, copied from the body only where it was encoded there. It may be a secret: the copy is wiped.
+pub(super) struct Value<'a>(Cow<'a, str>);
+
+impl Value<'_> {
+    pub(super) fn to_secret(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.to_string())
+    }
+}
+
+impl Deref for Value<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Value<'_> {
+    fn drop(&mut self) {
+        if let Cow::Owned(copy) = &mut self.0 {
+            copy.zeroize();
+        }
+    }
+}
+
+impl<'a> Parameters<'a> {
+    pub(super) fn from_form(body: &'a [u8]) -> Self {
+        Self(form_urlencoded::parse(body).map(|(name, value)| (name, Value(value))).collect())
     }
 
     /// A JSON object of strings, whose repeated names are kept.
-    pub(super) fn from_json(body: &[u8]) -> Option<Self> {
+    pub(super) fn from_json(body: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(body).ok()
     }
 
     pub(super) fn repeats(&self) -> bool {
-        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
         names.windows(2).any(|pair| pair[0] == pair[1])
     }
 
     /// Takes out a parameter that has a value.
-    pub(super) fn take(&mut self, name: &str) -> Option<Zeroizing<String>> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Value<'a>> {
         let place = self.0.iter().position(|(other, _)| other == name)?;
         Some(self.0.remove(place).1).filter(|value| !value.is_empty())
     }
 
     /// Takes out a parameter that may be repeated.
-    pub(super) fn take_all(&mut self, name: &str) -> Vec<Zeroizing<String>> {
+    pub(super) fn take_all(&mut self, name: &str) -> Vec<Value<'a>> {
         let taken = self.0.extract_if(.., |(other, _)| other == name);
         taken.map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
     }
 }
 
-impl<'de> Deserialize<'de> for Parameters {
+impl<'de> Deserialize<'de> for Parameters<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Pairs;
 
         impl<'de> Visitor<'de> for Pairs {
-            type Value = Parameters;
+            type Value = Parameters<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of strings")
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Parameters, M::Error> {
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Parameters<'de>, M::Error> {
                 let mut pairs = Vec::new();
                 while let Some((name, value)) = map.next_entry()? {
-                    pairs.push((name, Zeroizing::new(value)));
+                    pairs.push((name, Value(value)));
                 }
                 Ok(Parameters(pairs))
             }
@@ -72,9 +98,9 @@ mod tests {
         let mut form = Parameters::from_form(b"a=1&b=&c=%20x+y&resource=r1&resource=r2");
         assert_eq!(form.take_all("resource").len(), 2);
         assert!(!form.repeats());
-        assert_eq!(form.take("a").as_deref().map(String::as_str), Some("1"));
+        assert_eq!(form.take("a").as_deref(), Some("1"));
         assert!(form.take("b").is_none());
-        assert_eq!(form.take("c").as_deref().map(String::as_str), Some(" x y"));
+        assert_eq!(form.take("c").as_deref(), Some(" x y"));
         assert!(Parameters::from_form(b"a=1&a=").repeats());
         assert!(Parameters::from_json(br#"{"a":"1","a":"2"}"#).unwrap().repeats());
     }

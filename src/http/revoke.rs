@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::AppState;
 use super::headers::no_store;
-use super::oauth::{About, OauthError, about, challenged, invalid_request, refused};
+use super::oauth::{About, LONG, OauthError, about, challenged, invalid_request, read_body, refused};
 use crate::actions::revoke::{self, Revocation};
 use crate::context::Origin;
 
@@ -18,10 +18,12 @@ pub(super) async fn revoke(
     request: Request,
 ) -> Response {
     let (Parts { headers, .. }, body) = request.into_parts();
-    let About { credential, token } = match about(&headers, body).await {
-        Ok(about) => about,
-        Err(error) => return challenged(error.into_response()),
-    };
+    let body = read_body(body, LONG).await;
+    let About { credential, token } =
+        match body.as_ref().map_err(|error| *error).and_then(|body| about(&headers, body)) {
+            Ok(about) => about,
+            Err(error) => return challenged(error.into_response()),
+        };
     match revoke::revoke(&state.app, origin.clone(), &credential, &token).await {
         Ok(Revocation::Done) => {
             let mut response = StatusCode::OK.into_response();

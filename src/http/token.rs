@@ -60,12 +60,13 @@ pub(super) async fn authenticate(
 }
 
 async fn parse(headers: &HeaderMap, body: Body) -> Result<ExchangeRequest, OauthError> {
-    let mut parameters = parameters(headers, body, SHORT).await?;
+    let body = read_body(body, SHORT).await?;
+    let mut parameters = parameters(headers, &body)?;
     let resources = parameters.take_all("resource");
     if parameters.repeats() {
         return Err(invalid_request("A parameter is repeated."));
     }
-    match parameters.take("grant_type").as_deref().map(String::as_str) {
+    match parameters.take("grant_type").as_deref() {
         Some("client_credentials") => {}
         Some(_) => {
             let description = "Only grant_type=client_credentials is supported.";
@@ -96,7 +97,7 @@ async fn parse_credentials_only(headers: &HeaderMap, body: Body) -> Result<Excha
     };
     Ok(ExchangeRequest {
         client_id: id.to_string(),
-        client_secret: secret,
+        client_secret: secret.to_secret(),
         scope: None,
         resources: Vec::new(),
     })

@@ -129,9 +129,10 @@ impl Facts {
         Self { client, grantable, current, previous, revoked }
     }
 
-    /// What must still be so when a token is logged.
-    pub fn basis(&self) -> Basis {
+    /// What must still be so when a token is logged. `as_of` was heard before these facts were looked up.
+    pub fn basis(&self, as_of: Option<i64>) -> Basis {
         Basis {
+            as_of,
             version: self.client.key.version,
             owner_generation: self.client.owner.generation,
             epoch: self.policy().epoch,

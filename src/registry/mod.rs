@@ -68,7 +68,7 @@ impl Registry {
         if let Look::Known(facts) = self.look(client_id) {
             return Ok(facts);
         }
-        let read = tokio::time::timeout(self.patience, self.read_client(client_id));
+        let read = tokio::time::timeout(self.patience, Box::pin(self.read_client(client_id)));
         read.await.map_err(|_| Error::Unavailable)?
     }
 
@@ -202,9 +202,14 @@ impl Registry {
         Ok(())
     }
 
+    /// The number of the last change that was heard of: what is looked up from now on takes it into account.
+    pub fn heard(&self) -> Option<i64> {
+        self.read().heard()
+    }
+
     /// Learns of the changes that other processes made, and that there were none.
     pub async fn hear(&self) -> Result<()> {
-        let heard = self.read().heard();
+        let heard = self.heard();
         let asked = self.clock.elapsed();
         let db = self.db.background();
         let (changed, seq) = match heard {

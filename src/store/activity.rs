@@ -51,9 +51,12 @@ impl Detail {
     }
 }
 
-/// What a decision about a key rests on: as long as these three are the same, nothing that it looked at has changed.
+/// What a decision about a key rests on: as long as there was no change, or these three are the same, nothing that it
+/// looked at has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Basis {
+    /// The number of a change that was made before the decision: it took all changes up to this one into account.
+    pub as_of: Option<i64>,
     /// The version of the key: its own properties, secrets and grants.
     pub version: i32,
     /// The generation of its owner.

@@ -75,6 +75,7 @@ struct Row<'a> {
     version: Option<i32>,
     generation: Option<i64>,
     epoch: Option<i64>,
+    as_of: Option<i64>,
 }
 
 fn rows<'a>(ids: &Sequence, events: &'a [Event]) -> Vec<Row<'a>> {
@@ -105,11 +106,12 @@ impl<'a> Row<'a> {
             version: event.only_on.map(|basis| basis.version),
             generation: event.only_on.map(|basis| basis.owner_generation),
             epoch: event.only_on.map(|basis| basis.epoch),
+            as_of: event.only_on.and_then(|basis| basis.as_of),
         }
     }
 
     /// In the order of [`COLUMNS`] and [`BASIS`].
-    fn values(&self) -> [Value; 19] {
+    fn values(&self) -> [Value; 20] {
         [
             self.id.into(),
             self.at.into(),
@@ -130,6 +132,7 @@ impl<'a> Row<'a> {
             self.version.into(),
             self.generation.into(),
             self.epoch.into(),
+            self.as_of.into(),
         ]
     }
 }
@@ -151,7 +154,7 @@ const POSTGRES: &str = "SELECT append_activity($1, $2::json)";
 
 const COLUMNS: &str = "id, at, kind, outcome, actor_kind, actor_id, key_id, owner_id, target_kind, target_id, \
                        ip, user_agent, request_id, token_id, count, detail";
-const BASIS: &str = "version, generation, epoch";
+const BASIS: &str = "version, generation, epoch, as_of";
 
 /// A statement for each of these numbers of rows; a batch takes the next one that is large enough, and leaves its last
 /// rows empty.
@@ -176,12 +179,12 @@ fn for_sqlite(size: usize) -> String {
          INSERT INTO activity ({COLUMNS})
          SELECT e.{of_event}
          FROM event e
-         LEFT JOIN api_keys k ON k.id = e.key_id AND e.version IS NOT NULL
-         LEFT JOIN accounts o ON o.id = k.owner_id
-         LEFT JOIN policy p ON p.epoch = e.epoch
          WHERE e.id IS NOT NULL
            AND (e.version IS NULL
-                OR (k.state = 'ENABLED' AND o.active AND p.id IS NOT NULL
-                    AND k.version = e.version AND o.generation = e.generation))"
+                OR e.as_of = (SELECT last_change FROM policy)
+                OR e.epoch = (SELECT epoch FROM policy) AND EXISTS (
+                    SELECT 1 FROM api_keys k JOIN accounts o ON o.id = k.owner_id
+                    WHERE k.id = e.key_id AND k.state = 'ENABLED' AND k.version = e.version
+                      AND o.active AND o.generation = e.generation))"
     )
 }

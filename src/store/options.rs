@@ -13,9 +13,10 @@ pub(super) const WAIT: Duration = Duration::from_secs(2);
 /// SQLite's memory of pages, of one connection. What a search finds lies far apart, and so do the hints of many new
 /// secrets: the default of 2,000 would not hold the way to them.
 pub(super) const CACHE_KIB: u32 = 16 * 1024;
-/// Of the journal's connection, which looks at the rows of all keys in use: if they do not fit, it reads them anew for each
-/// token.
-pub(super) const JOURNAL_CACHE_KIB: u32 = 32 * 1024;
+/// Of the journal's connection: room for the parts of the log's indexes that the keys in use lie in. More would cost more than it
+/// saves, because SQLite goes through all of it at the end of many commits: whenever pages of an index were split in a
+/// file under 1 GiB.
+pub(super) const JOURNAL_CACHE_KIB: u32 = 8 * 1024;
 
 pub(super) fn sqlite(path: &Path, most: u32, read_only: bool, cache_kib: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new("sqlite:latchkey.db");

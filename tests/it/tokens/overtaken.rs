@@ -15,9 +15,9 @@ const UPDATE_SETTINGS: &str =
     "mutation ($input: UpdateSettingsInput!) { change: updateSettings(input: $input) {
     settings { version } userErrors { code field message targetId } } }";
 
-/// What the key rests on now.
+/// What the key rests on now; whatever has changed before is not taken into account.
 async fn basis(server: &Server, key: &Key) -> Basis {
-    server.app.registry.client(&key.client_id).await.unwrap().unwrap().basis()
+    server.app.registry.client(&key.client_id).await.unwrap().unwrap().basis(None)
 }
 
 /// What an exchange writes that looked its key up when this was so.
@@ -65,6 +65,35 @@ async fn an_event_is_written_only_while_what_it_rests_on_is_so() {
     ada.caller.done(DISABLE, selection([&*key.id])).await;
     for basis in [basis_before, basis(&server, &key).await] {
         assert_eq!(write(&server, &key, basis).await, Written::Overtaken);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn where_nothing_has_changed_at_all_the_key_is_not_looked_at_again() {
+    let server = Server::start().await;
+    let ada = server.person("ada@example.com", &["admin"]).await;
+    let [key, other] = [
+        server.key(&ada.account, "ci", Grants::Inherit).await,
+        server.key(&ada.account, "other", Grants::Inherit).await,
+    ];
+    server.app.registry.hear().await.unwrap();
+    let as_of = server.app.registry.heard();
+    let now = Basis { as_of, ..basis(&server, &key).await };
+    let wrong = Basis { version: 7, ..now };
+    for basis in [now, wrong] {
+        assert_eq!(write(&server, &key, basis).await, Written::Committed);
+    }
+    // Now it is.
+    ada.caller.done(DISABLE, selection([&*other.id])).await;
+    assert_eq!(write(&server, &key, now).await, Written::Committed);
+    assert_eq!(write(&server, &key, wrong).await, Written::Overtaken);
+    server.app.registry.hear().await.unwrap();
+    let later = server.app.registry.heard();
+    assert_eq!(later, as_of.map(|number| number + 1));
+    ada.caller.done(DISABLE, selection([&*key.id])).await;
+    for as_of in [as_of, later] {
+        assert_eq!(write(&server, &key, Basis { as_of, ..now }).await, Written::Overtaken);
     }
     server.stop().await;
 }

@@ -205,7 +205,7 @@ async fn what_is_read_in_the_background_is_what_would_be_read_when_asked_for() {
     }
     let told = |facts: &Facts| {
         let owner = &facts.client.owner;
-        (facts.held().to_string(), owner.may_use_keys, owner.public_id.clone(), facts.basis())
+        (facts.held().to_string(), owner.may_use_keys, owner.public_id.clone(), facts.basis(None))
     };
     let mut asked = Vec::new();
     for key in &keys {
