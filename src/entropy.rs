@@ -33,21 +33,51 @@ fn made_of(now: Timestamp, random: &[u8; 10]) -> Uuid {
     Builder::from_unix_timestamp_millis(now.0.unsigned_abs(), random).into_uuid()
 }
 
-/// The generator of the operating system.
-#[derive(Debug)]
-pub struct SystemEntropy;
+/// The generator of the cryptography library. What ids need is drawn ahead: a draw costs many times what the bytes do.
+/// Secrets, which are longer, are drawn when they are asked for.
+pub struct SystemEntropy(Mutex<Ahead>);
+
+/// Bytes that nobody was given yet: so many, from the front.
+struct Ahead {
+    bytes: [u8; 512],
+    left: usize,
+}
+
+/// The most that an id takes.
+const ID: usize = 16;
 
 impl SystemEntropy {
     pub fn shared() -> Entropy {
-        Arc::new(Self)
+        Arc::new(Self(Mutex::new(Ahead { bytes: [0; 512], left: 0 })))
+    }
+}
+
+impl fmt::Debug for SystemEntropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SystemEntropy")
     }
 }
 
 impl Random for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        // A process that cannot have randomness cannot make a secret: there is nothing better to do than to stop.
-        aws_lc_rs::rand::fill(bytes).unwrap_or_else(|_| std::process::abort());
+        if bytes.len() > ID {
+            return draw(bytes);
+        }
+        let Ahead { bytes: ahead, left } = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *left < bytes.len() {
+            draw(ahead);
+            *left = ahead.len();
+        }
+        *left -= bytes.len();
+        for (byte, next) in bytes.iter_mut().zip(ahead.iter_mut().skip(*left)) {
+            *byte = std::mem::take(next);
+        }
     }
+}
+
+fn draw(bytes: &mut [u8]) {
+    // A process that cannot have randomness cannot make a secret: there is nothing better to do than to stop.
+    aws_lc_rs::rand::fill(bytes).unwrap_or_else(|_| std::process::abort());
 }
 
 /// A generator for tests: the same seed gives the same bytes.
@@ -104,6 +134,21 @@ mod tests {
         let ids: Vec<Uuid> = (0..1000).map(|n| sequence.next(Timestamp(1_000_000 - n * 10))).collect();
         assert!(ids.is_sorted());
         assert_eq!(ids.len(), ids.iter().collect::<std::collections::HashSet<_>>().len());
+    }
+
+    #[test]
+    fn nobody_is_given_bytes_that_somebody_else_has() {
+        let entropy = SystemEntropy::shared();
+        let mut given: Vec<u8> = Vec::new();
+        let mut ids = std::collections::HashSet::new();
+        for length in [16, 10, 14, 12, 32, 16].into_iter().cycle().take(600) {
+            let mut bytes = vec![0; length];
+            entropy.fill(&mut bytes);
+            given.extend(&bytes);
+            assert!(ids.insert(bytes));
+        }
+        let zeros = given.iter().filter(|byte| **byte == 0).count();
+        assert!(zeros < given.len() / 50, "{zeros} of {} are zero", given.len());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use entity::Timestamp;
+use entity::{ClientId, Timestamp};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation, decode, decode_header};
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,8 @@ impl Audience {
 #[derive(Debug)]
 pub struct Verified {
     pub claims: Claims<'static>,
+    /// The client of the claims.
+    pub client_id: ClientId,
     /// The scope of the claims.
     pub scopes: Scopes,
 }
@@ -237,8 +239,9 @@ impl KeyRing {
         if claims.iss != issuer {
             return Err(InvalidToken);
         }
+        let client_id = claims.client_id.parse().map_err(|_| InvalidToken)?;
         let scopes = Scopes::parse(&claims.scope);
-        Ok(Verified { claims, scopes })
+        Ok(Verified { claims, client_id, scopes })
     }
 
     /// The verifier of the key that the header names. A header as it is written here need not be read.
@@ -278,7 +281,7 @@ mod tests {
                 "https://a.example".to_owned(),
                 "https://b.example".to_owned(),
             ])),
-            client_id: "C".into(),
+            client_id: "0123456789ABCDEF0123456789ABCDEF".into(),
             scope: "b a".into(),
             iat: 1_000,
             exp: 1_600,

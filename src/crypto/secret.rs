@@ -70,11 +70,6 @@ pub fn client_id(entropy: &dyn Random) -> String {
     })
 }
 
-/// Whether the text has the form of a client id.
-pub fn is_client_id(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
-}
-
 /// What a sign-in is recognised by: 256 random bits, shown once, in a cookie.
 pub type SessionToken = Zeroizing<String>;
 
@@ -126,7 +121,7 @@ mod tests {
         assert_eq!(text.len(), 55);
         assert!(text.starts_with("lk_sk_") && text.ends_with(&hint));
         assert!(ClientSecret::parse(&text).is_some());
-        assert!(is_client_id(&client_id(&*entropy)));
+        assert!(client_id(&*entropy).parse::<entity::ClientId>().is_ok());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use entity::{SecretId, Timestamp};
 
 use crate::app::App;
 use crate::context::Origin;
-use crate::crypto::secret::{ClientSecret, is_client_id};
+use crate::crypto::secret::ClientSecret;
 use crate::error::Error;
 use crate::limits::Spent;
 use crate::refusals::Entry;
@@ -62,11 +62,10 @@ impl Clients<'_> {
         client_id: &str,
         client_secret: &str,
     ) -> Result<(Arc<Facts>, SecretId), ClientError> {
-        let secret = ClientSecret::parse(client_secret).filter(|_| is_client_id(client_id));
-        let Some(secret) = secret else {
+        let (Some(secret), Ok(id)) = (ClientSecret::parse(client_secret), client_id.parse()) else {
             return Err(self.wrong(None, Outcome::BadSecret).await);
         };
-        let Some(facts) = self.app.registry.client(client_id).await? else {
+        let Some(facts) = self.app.registry.client(id).await? else {
             self.proven(client_id, &secret, [None, None]);
             return Err(self.wrong(None, Outcome::UnknownClient).await);
         };

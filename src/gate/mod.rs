@@ -37,15 +37,14 @@ pub struct Known {
 /// What is known of an access token, for whomever it is and wherever it comes from; or that it is not valid.
 pub async fn recognise(app: &App, token: &str, now: Timestamp) -> Result<Known> {
     let token = app.keys.ring.verify(token, &app.issuer, now).map_err(|_| Error::Unauthenticated)?;
-    let claims = &token.claims;
-    let facts = app.registry.client(&claims.client_id).await?.ok_or(Error::Unauthenticated)?;
+    let facts = app.registry.client(token.client_id).await?.ok_or(Error::Unauthenticated)?;
     let client = &facts.client;
     let usable = client.key.state == KeyState::Enabled
         && client.key.expires_at.is_none_or(|end| end > now)
         && client.owner.active
         && client.owner.may_use_keys
-        && client.generation() == claims.generation
-        && !facts.is_revoked(&claims.jti);
+        && client.generation() == token.claims.generation
+        && !facts.is_revoked(&token.claims.jti);
     let scopes = token.scopes.within(facts.held());
     if !usable || scopes.is_empty() {
         return Err(Error::Unauthenticated);

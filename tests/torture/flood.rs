@@ -169,7 +169,9 @@ pub fn attack(arguments: &[String]) -> anyhow::Result<ExitCode> {
             clients.spawn(async move {
                 let (mut client, mut refused) = (Client::new(address), 0_u64);
                 for turn in 0..seconds * WRONG_A_SECOND / ATTACKERS {
-                    tokio::time::sleep_until((begin + every.mul_f64(turn as f64)).into()).await;
+                    // Not all at once: each network has its own clock.
+                    let due = turn as f64 + n as f64 / ATTACKERS as f64;
+                    tokio::time::sleep_until((begin + every.mul_f64(due)).into()).await;
                     if begin.elapsed().as_secs() > seconds as u64 + 5 {
                         break;
                     }

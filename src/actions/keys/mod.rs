@@ -11,11 +11,10 @@ mod verbs;
 
 use std::collections::HashMap;
 
-use entity::{AccountId, KeyId, key_secret, role, scope, settings};
+use entity::{AccountId, ClientId, KeyId, key_secret, role, scope, settings};
 
 use crate::access::Action;
 use crate::context::Context;
-use crate::crypto::secret::is_client_id;
 use crate::error::{Result, UserError, UserErrorCode};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, keys, secrets};
@@ -67,7 +66,7 @@ pub async fn find_many(cx: &Context, ids: &[KeyId]) -> Result<Vec<Key>> {
 
 pub async fn find_by_client_id(cx: &Context, client_id: &str) -> Result<Option<Key>> {
     let reach = cx.may(Action::ViewKeys)?;
-    if !is_client_id(client_id) {
+    if client_id.parse::<ClientId>().is_err() {
         return Ok(None);
     }
     keys::find_by_client_id(cx.app.db.reader(), &reach, client_id).await

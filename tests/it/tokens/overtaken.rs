@@ -17,7 +17,7 @@ const UPDATE_SETTINGS: &str =
 
 /// What the key rests on now; whatever has changed before is not taken into account.
 async fn basis(server: &Server, key: &Key) -> Basis {
-    server.app.registry.client(&key.client_id).await.unwrap().unwrap().basis(None)
+    server.app.registry.client(key.client_id.parse().unwrap()).await.unwrap().unwrap().basis(None)
 }
 
 /// What an exchange writes that looked its key up when this was so.

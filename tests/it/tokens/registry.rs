@@ -22,7 +22,7 @@ async fn warm(server: &Server, walk: &mut Walk, portion: u64) -> u32 {
 }
 
 async fn facts(server: &Server, key: &Key) -> Arc<Facts> {
-    server.app.registry.client(&key.client_id).await.unwrap().unwrap()
+    server.app.registry.client(key.client_id.parse().unwrap()).await.unwrap().unwrap()
 }
 
 /// How many reads an exchange takes that succeeds.
