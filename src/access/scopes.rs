@@ -6,35 +6,58 @@ use std::sync::Arc;
 
 /// Scope names, sorted; written the way OAuth writes them, with spaces between (RFC 6749, section 3.3). Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scopes(Arc<BTreeSet<String>>);
+pub struct Scopes(Arc<Names>);
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Names {
+    sorted: BTreeSet<String>,
+    /// The OAuth form.
+    text: String,
+}
 
 impl Scopes {
+    fn new(sorted: BTreeSet<String>) -> Self {
+        let mut text = String::new();
+        for name in &sorted {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(name);
+        }
+        Self(Arc::new(Names { sorted, text }))
+    }
+
     /// Reads the OAuth form: names with single spaces between.
     pub fn parse(text: &str) -> Self {
         text.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
+    /// The OAuth form.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains(name)
+        self.0.sorted.contains(name)
     }
 
     /// Whether each of these is here.
     pub fn has_all(&self, others: &Self) -> bool {
-        others.0.is_subset(&self.0)
+        others.0.sorted.is_subset(&self.0.sorted)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.sorted.is_empty()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.sorted.iter().map(String::as_str)
     }
 
     /// What is here and not in `other`.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
-        Self(Arc::new(self.0.difference(&other.0).cloned().collect()))
+        Self::new(self.0.sorted.difference(&other.0.sorted).cloned().collect())
     }
 
     /// What is here and in `other` too; itself, if nothing is lost.
@@ -43,25 +66,19 @@ impl Scopes {
         if other.has_all(self) {
             return self.clone();
         }
-        Self(Arc::new(self.0.intersection(&other.0).cloned().collect()))
+        Self::new(self.0.sorted.intersection(&other.0.sorted).cloned().collect())
     }
 }
 
 impl FromIterator<String> for Scopes {
     fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
-        Self(Arc::new(names.into_iter().collect()))
+        Self::new(names.into_iter().collect())
     }
 }
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, name) in self.iter().enumerate() {
-            if index > 0 {
-                f.write_str(" ")?;
-            }
-            f.write_str(name)?;
-        }
-        Ok(())
+        f.write_str(self.text())
     }
 }
 

@@ -136,7 +136,7 @@ impl Exchange<'_> {
             sub: Cow::Borrowed(&client.owner.public_id),
             aud: Cow::Borrowed(&grant.audience),
             client_id: client.key.client_id.to_string().into(),
-            scope: Cow::Borrowed(&grant.scope),
+            scope: Cow::Borrowed(grant.scopes.text()),
             iat: self.now.seconds(),
             exp: self.now.seconds() + lifetime,
             jti: Cow::Borrowed(&jti),

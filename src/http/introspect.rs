@@ -22,7 +22,7 @@ struct Inactive {
 struct Active<'a> {
     active: bool,
     /// What its bearer holds now, which may be less than the token says.
-    scope: String,
+    scope: &'a str,
     client_id: &'a str,
     sub: &'a str,
     aud: Vec<&'a str>,
@@ -40,11 +40,10 @@ pub(super) async fn introspect(
 ) -> Response {
     let (Parts { headers, .. }, body) = request.into_parts();
     let body = read_body(body, LONG).await;
-    let About { credential, token } =
-        match body.as_ref().map_err(|error| *error).and_then(|body| about(&headers, body)) {
-            Ok(about) => about,
-            Err(error) => return challenged(error.into_response()),
-        };
+    let About { credential, token } = match about(&headers, &body) {
+        Ok(about) => about,
+        Err(error) => return challenged(error.into_response()),
+    };
     let mut spent = None;
     let told = introspect::introspect(&state.app, origin.clone(), &credential, &token, &mut spent).await;
     let mut response = match told {
@@ -63,7 +62,7 @@ fn shown(known: &Known) -> Response {
     let claims = &known.token.claims;
     json(&Active {
         active: true,
-        scope: known.scopes.to_string(),
+        scope: known.scopes.text(),
         client_id: &claims.client_id,
         sub: &claims.sub,
         aud: claims.aud.iter().collect(),

@@ -72,8 +72,11 @@ pub(super) struct About<'a> {
 
 /// A request about a token (RFC 7009, section 2.1, and RFC 7662, section 2.1). `token_type_hint` says nothing new: there
 /// is one type.
-pub(super) fn about<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Result<About<'a>, OauthError> {
-    let mut parameters = parameters(headers, body)?;
+pub(super) fn about<'a>(
+    headers: &'a HeaderMap,
+    body: &'a Result<Bytes, OauthError>,
+) -> Result<About<'a>, OauthError> {
+    let mut parameters = parameters(headers, body.as_ref().map_err(|error| *error)?)?;
     if parameters.repeats() {
         return Err(invalid_request("A parameter is repeated."));
     }

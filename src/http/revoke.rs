@@ -19,11 +19,10 @@ pub(super) async fn revoke(
 ) -> Response {
     let (Parts { headers, .. }, body) = request.into_parts();
     let body = read_body(body, LONG).await;
-    let About { credential, token } =
-        match body.as_ref().map_err(|error| *error).and_then(|body| about(&headers, body)) {
-            Ok(about) => about,
-            Err(error) => return challenged(error.into_response()),
-        };
+    let About { credential, token } = match about(&headers, &body) {
+        Ok(about) => about,
+        Err(error) => return challenged(error.into_response()),
+    };
     match revoke::revoke(&state.app, origin.clone(), &credential, &token).await {
         Ok(Revocation::Done) => {
             let mut response = StatusCode::OK.into_response();

@@ -116,7 +116,7 @@ fn issued(token: &IssuedToken) -> Response {
         access_token: &token.access_token,
         token_type: "Bearer",
         expires_in: token.expires_in_seconds,
-        scope: &token.grant.scope,
+        scope: token.grant.scopes.text(),
     };
     let mut response = json(&body);
     rate_limit(response.headers_mut(), &token.spent);

@@ -95,7 +95,7 @@ fn passed(known: &verify::Known) -> Response {
     let headers = response.headers_mut();
     no_store(headers);
     for (name, value) in
-        [(CLIENT_ID, &*claims.client_id), (SUBJECT, &*claims.sub), (SCOPES, &*known.scopes.to_string())]
+        [(CLIENT_ID, &*claims.client_id), (SUBJECT, &*claims.sub), (SCOPES, known.scopes.text())]
     {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);

@@ -58,8 +58,6 @@ impl Policy {
 #[derive(Debug)]
 pub struct Grant {
     pub scopes: Scopes,
-    /// The same, in the OAuth form.
-    pub scope: String,
     pub audience: Audience,
     /// What the log tells of such a token.
     pub detail: Detail,
@@ -67,9 +65,8 @@ pub struct Grant {
 
 impl Grant {
     pub fn new(scopes: Scopes, audience: Audience) -> Self {
-        let scope = scopes.to_string();
-        let detail = serde_json::json!({ "scope": scope, "aud": audience }).into();
-        Self { scope, scopes, audience, detail }
+        let detail = serde_json::json!({ "scope": scopes.text(), "aud": audience }).into();
+        Self { scopes, audience, detail }
     }
 }
 
