@@ -34,6 +34,9 @@ const ROOM: usize = 1_024;
 /// So many tokens are remembered: about 20 MB.
 const REMEMBERED: usize = 16_384;
 
+/// So many different scopes of tokens, which mostly are a few.
+const SHARED: usize = 1_024;
+
 /// A key could not be made or read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -200,11 +203,13 @@ pub struct KeyRing {
     verifiers: Vec<Verifier>,
     /// Tokens that one of these verifiers has accepted, by the digest of their text.
     verified: Recent<[u8; 32], Arc<Verified>>,
+    /// What their scopes were read as.
+    scopes: Recent<String, Scopes>,
 }
 
 impl KeyRing {
     pub fn new(signer: Signer, verifiers: Vec<Verifier>) -> Self {
-        Self { signer, verifiers, verified: Recent::new(REMEMBERED) }
+        Self { signer, verifiers, verified: Recent::new(REMEMBERED), scopes: Recent::new(SHARED) }
     }
 
     /// The JWK set (RFC 7517, section 5).
@@ -240,8 +245,17 @@ impl KeyRing {
             return Err(InvalidToken);
         }
         let client_id = claims.client_id.parse().map_err(|_| InvalidToken)?;
-        let scopes = Scopes::parse(&claims.scope);
+        let scopes = self.scopes(&claims.scope);
         Ok(Verified { claims, client_id, scopes })
+    }
+
+    /// Those of a token that was signed here: tokens with the same ones share them.
+    fn scopes(&self, text: &str) -> Scopes {
+        self.scopes.get(text).unwrap_or_else(|| {
+            let scopes = Scopes::parse(text);
+            self.scopes.put(text.to_owned(), scopes.clone(), 1);
+            scopes
+        })
     }
 
     /// The verifier of the key that the header names. A header as it is written here need not be read.
@@ -306,6 +320,9 @@ mod tests {
         assert_eq!(first.scopes, Scopes::parse("a b"));
         let again = ring.verify(&token, ISSUER, at(1_599)).unwrap();
         assert!(Arc::ptr_eq(&first, &again));
+        let other = ring.signer.sign(&claims("2")).unwrap();
+        let other = ring.verify(&other, ISSUER, at(1_000)).unwrap();
+        assert!(std::ptr::eq(first.scopes.text(), other.scopes.text()), "the same scopes are shared");
         assert_eq!(ring.verify(&token, ISSUER, at(1_600)).unwrap_err(), InvalidToken);
         assert_eq!(ring.verify(&token, "https://other.example", at(1_000)).unwrap_err(), InvalidToken);
     }
