@@ -33,8 +33,8 @@ fn made_of(now: Timestamp, random: &[u8; 10]) -> Uuid {
     Builder::from_unix_timestamp_millis(now.0.unsigned_abs(), random).into_uuid()
 }
 
-/// The generator of the cryptography library. What ids need is drawn ahead: a draw costs many times what the bytes do.
-/// Secrets, which are longer, are drawn when they are asked for.
+/// The generator of the cryptography library. The few bytes of an id, a salt or a nonce are drawn ahead, because a draw costs
+/// many times what they do. Secrets, which are longer, are drawn when they are asked for.
 pub struct SystemEntropy(Mutex<Ahead>);
 
 /// Bytes that nobody was given yet: so many, from the front.
@@ -43,8 +43,8 @@ struct Ahead {
     left: usize,
 }
 
-/// The most that an id takes.
-const ID: usize = 16;
+/// The most that is given of what was drawn ahead.
+const SHORT: usize = 16;
 
 impl SystemEntropy {
     pub fn shared() -> Entropy {
@@ -60,7 +60,7 @@ impl fmt::Debug for SystemEntropy {
 
 impl Random for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        if bytes.len() > ID {
+        if bytes.len() > SHORT {
             return draw(bytes);
         }
         let Ahead { bytes: ahead, left } = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -20,7 +20,8 @@ pub(crate) fn must_hold(cx: &Context, wanted: &Scopes, field: &'static str) -> R
         return Ok(());
     }
     let message = format!(
-        "You cannot give or obtain scopes that you do not hold yourself: {lacking}. Choose roles and scopes within your own."
+        "You cannot give or obtain scopes that you do not hold yourself: {}. Choose roles and scopes within your own.",
+        lacking.text()
     );
     Err(UserError::new(UserErrorCode::ScopeNotHeld, field, message))
 }

@@ -16,8 +16,7 @@ BEGIN
     FROM json_to_recordset(events) AS e (
         id UUID, at BIGINT, kind SMALLINT, outcome SMALLINT, actor_kind SMALLINT, actor_id UUID, key_id UUID,
         owner_id UUID, target_kind SMALLINT, target_id UUID, ip TEXT, user_agent TEXT, request_id TEXT, token_id TEXT,
-        count BIGINT, detail TEXT, version INTEGER, generation BIGINT, epoch BIGINT,
-        as_of BIGINT)
+        count BIGINT, detail TEXT, version INTEGER, generation BIGINT, epoch BIGINT, as_of BIGINT)
     WHERE e.version IS NULL
        OR e.as_of = (SELECT last_change FROM policy)
        OR e.epoch = (SELECT epoch FROM policy) AND EXISTS (

@@ -75,7 +75,7 @@ pub async fn exchange(
         let as_of = app.registry.heard();
         let (facts, secret) =
             exchange.clients.authenticate(&request.client_id, &request.client_secret).await?;
-        match exchange.grant((&facts, as_of), request, &mut spent).await {
+        match exchange.grant((&facts, facts.basis(as_of)), request, &mut spent).await {
             Ok(Some(token)) => {
                 app.usage.key(facts.client.key.id, origin.key_use(exchange.now, Some(EXCHANGE.into())));
                 app.usage.secret(secret, exchange.now);
@@ -96,7 +96,7 @@ impl Exchange<'_> {
     /// Steps 5 to 8.
     async fn grant(
         &self,
-        (facts, as_of): (&Facts, Option<i64>),
+        (facts, basis): (&Facts, Basis),
         request: &ExchangeRequest,
         spent: &mut Option<Spent>,
     ) -> Result<Option<IssuedToken>, ExchangeError> {
@@ -119,7 +119,7 @@ impl Exchange<'_> {
         let grant =
             narrow(grantable, request).map_err(|(outcome, description)| refused(outcome, description))?;
         let lifetime = token_lifetime(client, settings, self.now);
-        Ok(self.issue((facts, facts.basis(as_of)), grant, (lifetime, spent)).await?)
+        Ok(self.issue((facts, basis), grant, (lifetime, spent)).await?)
     }
 
     /// Step 8; nothing if what was looked at since step 2 has changed.

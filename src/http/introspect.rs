@@ -1,12 +1,12 @@
 //! `POST /oauth/introspect` (RFC 7662): what a token is worth now, for the APIs that it is presented to.
 
+use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use super::AppState;
-use super::body::json;
 use super::headers::{no_store, rate_limit};
 use super::oauth::{About, LONG, about, challenged, read_body, refused};
 use crate::actions::introspect::{self, Known};
@@ -48,7 +48,7 @@ pub(super) async fn introspect(
     let told = introspect::introspect(&state.app, origin.clone(), &credential, &token, &mut spent).await;
     let mut response = match told {
         Ok(Some(known)) => shown(&known),
-        Ok(None) => json(&Inactive { active: false }),
+        Ok(None) => Json(Inactive { active: false }).into_response(),
         Err(error) => refused(&error, &origin, &headers, &state.app.issuer),
     };
     no_store(response.headers_mut());
@@ -60,7 +60,7 @@ pub(super) async fn introspect(
 
 fn shown(known: &Known) -> Response {
     let claims = &known.token.claims;
-    json(&Active {
+    Json(Active {
         active: true,
         scope: known.scopes.text(),
         client_id: &claims.client_id,
@@ -72,4 +72,5 @@ fn shown(known: &Known) -> Response {
         jti: &claims.jti,
         token_type: "Bearer",
     })
+    .into_response()
 }

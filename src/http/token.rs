@@ -1,15 +1,16 @@
 //! `POST /oauth/token` and `POST /api/v2/authenticate`: credentials in, a token out, never cached (RFC 6749).
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use super::AppState;
-use super::body::{json, media_type};
+use super::body::media_type;
 use super::headers::{no_store, rate_limit};
 use super::oauth::{
     OauthError, SHORT, challenged, credentials, failed, invalid_request, is_scope, parameters, read_body,
@@ -47,7 +48,7 @@ pub(super) async fn authenticate(
     match parse_credentials_only(&headers, body).await {
         Ok(request) => match tokens::exchange(&state.app, &origin, &request).await {
             Ok(token) => {
-                let mut response = json(&token.access_token);
+                let mut response = Json(&token.access_token).into_response();
                 rate_limit(response.headers_mut(), &token.spent);
                 no_store(response.headers_mut());
                 response
@@ -118,7 +119,7 @@ fn issued(token: &IssuedToken) -> Response {
         expires_in: token.expires_in_seconds,
         scope: token.grant.scopes.text(),
     };
-    let mut response = json(&body);
+    let mut response = Json(body).into_response();
     rate_limit(response.headers_mut(), &token.spent);
     no_store(response.headers_mut());
     response

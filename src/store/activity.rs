@@ -31,7 +31,7 @@ pub struct Event {
     pub detail: Option<Detail>,
     /// How many events the row stands for.
     pub count: i64,
-    /// The event is refused unless the key is enabled, its owner active, and this still so.
+    /// The event is refused unless nothing has changed, or the key is enabled, its owner active, and this still so.
     pub only_on: Option<Basis>,
 }
 

@@ -88,7 +88,7 @@ async fn a_change_of_one_key_leaves_the_others_where_they_are() {
     boss.caller.done(UPDATE, serde_json::json!({ "id": one.id, "scopes": ["keys:use"] })).await;
     assert_eq!(reads_of_an_exchange(&server, &other).await, 0);
     assert!(reads_of_an_exchange(&server, &one).await > 0);
-    assert_eq!(facts(&server, &one).await.held().to_string(), "keys:use");
+    assert_eq!(facts(&server, &one).await.held().text(), "keys:use");
     server.stop().await;
 }
 
@@ -108,7 +108,7 @@ async fn keys_that_are_alike_share_what_is_known_of_them() {
     assert!(Arc::ptr_eq(&one.client.owner, &two.client.owner));
     assert!(Arc::ptr_eq(&one.grantable, &two.grantable) && Arc::ptr_eq(&one.grantable, &three.grantable));
     assert!(!Arc::ptr_eq(&one.grantable, &narrow.grantable));
-    assert_eq!(narrow.held().to_string(), "keys:use");
+    assert_eq!(narrow.held().text(), "keys:use");
     server.stop().await;
 }
 
@@ -205,7 +205,7 @@ async fn what_is_read_in_the_background_is_what_would_be_read_when_asked_for() {
     }
     let told = |facts: &Facts| {
         let owner = &facts.client.owner;
-        (facts.held().to_string(), owner.may_use_keys, owner.public_id.clone(), facts.basis(None))
+        (facts.held().clone(), owner.may_use_keys, owner.public_id.clone(), facts.basis(None))
     };
     let mut asked = Vec::new();
     for key in &keys {
