@@ -100,7 +100,7 @@ impl Subject {
             .current_dir(data)
             .env("LATCHKEY_LISTEN", address.to_string())
             .env("LATCHKEY_DATA_DIR", data)
-            .env("LATCHKEY_LOG", "warn,latchkey::registry=info")
+            .env("LATCHKEY_LOG", "warn,latchkey::app::registry=info")
             .arg("serve")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

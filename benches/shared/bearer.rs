@@ -10,7 +10,7 @@ use latchkey::actions::keys::{self, Created, NewKey};
 use latchkey::actions::tokens::{ExchangeRequest, exchange};
 use latchkey::actions::{accounts, roles};
 use latchkey::app::App;
-use latchkey::context::{Context, Origin};
+use latchkey::app::context::{Context, Origin};
 use latchkey::crypto::secret::ClientSecret;
 use latchkey::error::Error;
 use latchkey::values::{Name, Quota};

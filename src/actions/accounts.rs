@@ -4,7 +4,7 @@ use entity::AccountId;
 use entity::account::AccountKind;
 
 use crate::access::Action;
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::error::Result;
 use crate::store::accounts;
 

@@ -3,7 +3,7 @@
 use entity::{ActivityId, activity};
 
 use crate::access::Action;
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::error::Result;
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, activity as log};

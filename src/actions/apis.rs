@@ -4,9 +4,9 @@ use entity::activity::ActivityKind;
 use entity::{ApiId, api};
 
 use crate::access::Action;
-use crate::context::Context;
+use crate::app::context::Context;
+use crate::app::giving::{check_version, difference};
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{check_version, difference};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, scopes};
 use crate::values::Name;

@@ -6,9 +6,11 @@ use entity::activity::ActivityKind;
 use entity::{AccountId, GroupId, RoleId, UserId, group, role};
 
 use crate::access::Action;
-use crate::context::Context;
+use crate::app::context::Context;
+use crate::app::giving::{
+    administrators_remain, all_there, check_version, difference, may_give, roles_to_have,
+};
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{administrators_remain, all_there, check_version, difference, may_give, roles_to_have};
 use crate::store::accounts::Owner;
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, accounts, groups};

@@ -2,9 +2,9 @@
 
 use crate::access::Caller;
 use crate::app::App;
-use crate::context::Origin;
+use crate::app::context::Origin;
+use crate::app::gate;
 use crate::error::Result;
-use crate::gate;
 
 /// Recognises the bearer of an access token (RFC 6750), or says that the token is not valid.
 pub async fn bearer(app: &App, origin: &Origin, token: &str) -> Result<Caller> {

@@ -6,15 +6,15 @@ use entity::activity::Outcome;
 
 use crate::access::{Action, Caller};
 use crate::app::App;
-use crate::context::{Context, Origin};
+use crate::app::context::{Context, Origin};
+use crate::app::gate::client::{ClientError, Refusal};
+use crate::app::gate::{self, Client};
+use crate::app::registry::Facts;
 use crate::error::Error;
-use crate::gate::client::{ClientError, Refusal};
-use crate::gate::{self, Client};
 use crate::limits::Spent;
-use crate::registry::Facts;
 use crate::store::scopes::identifier;
 
-pub use crate::gate::{Credential, Known};
+pub use crate::app::gate::{Credential, Known};
 
 /// How the last use of a key names an introspection.
 const INTROSPECTION: &str = "token introspection";

@@ -3,7 +3,7 @@
 //! An action takes the [`Context`] and its input, asks `cx.may(…)` first, calls the store, and returns plain rows. It
 //! knows neither HTTP nor GraphQL, and never calls another action.
 //!
-//! [`Context`]: crate::context::Context
+//! [`Context`]: crate::app::context::Context
 
 pub mod accounts;
 pub mod activity;

@@ -8,9 +8,9 @@ use entity::{AccountId, RoleId, role, scope};
 
 use crate::access::builtin::KEYS_USE;
 use crate::access::{Action, Scopes};
-use crate::context::Context;
+use crate::app::context::Context;
+use crate::app::giving::{all_named, all_there};
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{all_named, all_there};
 use crate::store::{accounts, roles, scopes};
 
 /// A key that does not exist yet.

@@ -9,16 +9,16 @@ use entity::{Timestamp, revoked_token};
 
 use crate::access::Caller;
 use crate::app::App;
-use crate::context::{Context, Origin};
+use crate::app::context::{Context, Origin};
+use crate::app::gate::client::ClientError;
+use crate::app::gate::{self, Client};
+use crate::app::registry::Facts;
 use crate::crypto::jwt::Claims;
 use crate::error::Result;
-use crate::gate::client::ClientError;
-use crate::gate::{self, Client};
-use crate::registry::Facts;
 use crate::store::activity::Event;
 use crate::store::revocations;
 
-pub use crate::gate::Credential;
+pub use crate::app::gate::Credential;
 
 /// How the last use of a key names a revocation.
 const REVOCATION: &str = "token revocation";

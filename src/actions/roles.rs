@@ -6,9 +6,9 @@ use entity::activity::ActivityKind;
 use entity::{GlobalId, RoleId, ScopeId, role, scope};
 
 use crate::access::{Action, Scopes};
-use crate::context::Context;
+use crate::app::context::Context;
+use crate::app::giving::{all_named, check_version, difference, must_hold, scopes_of_roles};
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{all_named, check_version, difference, must_hold, scopes_of_roles};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, roles, scopes};
 use crate::values::Name;

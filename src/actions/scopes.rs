@@ -7,9 +7,9 @@ use entity::scope::{self, ScopeKind};
 use entity::{ApiId, ScopeId, api};
 
 use crate::access::Action;
-use crate::context::Context;
+use crate::app::context::Context;
+use crate::app::giving::{difference, must_hold};
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{difference, must_hold};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, scopes};
 use crate::values::ScopeName;

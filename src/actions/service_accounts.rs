@@ -5,9 +5,9 @@ use entity::activity::ActivityKind;
 use entity::{AccountId, ServiceAccountId, service_account};
 
 use crate::access::Action;
-use crate::context::Context;
+use crate::app::context::Context;
+use crate::app::giving::{check_version, difference};
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::{check_version, difference};
 use crate::store::accounts::{Owner, ServiceAccountRow};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, accounts, ownership};

@@ -5,11 +5,11 @@ use entity::{SessionId, Timestamp, UserId, session};
 
 use crate::access::{Action, Caller, Person};
 use crate::app::App;
-use crate::context::{Context, Origin, person};
+use crate::app::context::{Context, Origin, person};
+use crate::app::passwords::{judge, known_of};
 use crate::crypto::digest::sha256_hex;
 use crate::crypto::secret::session_token;
 use crate::error::{Error, Result, UserError};
-use crate::passwords::{judge, known_of};
 use crate::store::accounts::UserRow;
 use crate::store::activity::Event;
 use crate::store::{accounts, log, sessions, settings};

@@ -4,9 +4,9 @@ use entity::activity::ActivityKind;
 use entity::{GlobalId, ObjectKind, settings};
 
 use crate::access::Action;
-use crate::context::Context;
+use crate::app::context::Context;
+use crate::app::giving::{check_version, difference};
 use crate::error::{Result, UserError};
-use crate::giving::{check_version, difference};
 use crate::store::settings as stored;
 use crate::values::Quota;
 

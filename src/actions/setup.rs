@@ -7,11 +7,11 @@ use entity::{Timestamp, UserId, setup_token, user};
 use crate::access::Caller;
 use crate::access::builtin::ADMIN_ROLE;
 use crate::app::App;
-use crate::context::{Context, Origin};
+use crate::app::context::{Context, Origin};
+use crate::app::passwords::judge;
 use crate::crypto::digest::sha256_hex;
 use crate::crypto::secret::{SessionToken, session_token};
 use crate::error::{Error, Result, UserError, UserErrorCode};
-use crate::passwords::judge;
 use crate::store::{accounts, roles, sessions};
 use crate::values::{Name, email};
 

@@ -15,18 +15,18 @@ use zeroize::Zeroizing;
 
 use crate::access::Scopes;
 use crate::app::App;
-use crate::context::Origin;
+use crate::app::context::Origin;
+use crate::app::gate::client::Clients;
+use crate::app::journal::Written;
+use crate::app::registry::{Facts, Grant, Grantable};
 use crate::crypto::jwt::Claims;
 use crate::error::{Error, Result};
-use crate::gate::client::Clients;
-use crate::journal::Written;
 use crate::limits::{Policy, Spent};
-use crate::registry::{Facts, Grant, Grantable};
 use crate::store::activity::Basis;
 use crate::store::credentials::Client;
 
+pub use crate::app::gate::client::{ClientError as ExchangeError, Refusal};
 pub use crate::crypto::jwt::ES256;
-pub use crate::gate::client::{ClientError as ExchangeError, Refusal};
 
 /// How the last use of a key names an exchange.
 const EXCHANGE: &str = "token exchange";

@@ -9,12 +9,12 @@ use entity::{AccountId, GroupId, RoleId, SecretHash, UserId, role, scope, user};
 use crate::access::Action;
 use crate::access::builtin::{ADMIN_ROLE, MEMBER_ROLE};
 use crate::app::App;
-use crate::context::Context;
-use crate::error::{Error, Result, UserError, UserErrorCode};
-use crate::giving::{
+use crate::app::context::Context;
+use crate::app::giving::{
     administrators_remain, all_there, check_version, difference, may_become, may_give, roles_to_have,
 };
-use crate::passwords::{judge, known_of};
+use crate::app::passwords::{judge, known_of};
+use crate::error::{Error, Result, UserError, UserErrorCode};
 use crate::store::accounts::{Owner, UserRow};
 use crate::store::keys::Key;
 use crate::store::page::{ForeignCursor, Page, PageRequest};

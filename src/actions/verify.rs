@@ -2,13 +2,13 @@
 
 use crate::access::Scopes;
 use crate::app::App;
-use crate::context::Origin;
+use crate::app::context::Origin;
+use crate::app::gate;
 use crate::error::Result;
-use crate::gate;
 use crate::limits::{Policy, Spent};
 use crate::store::scopes::identifier;
 
-pub use crate::gate::Known;
+pub use crate::app::gate::Known;
 
 /// How the last use of a key names a request that a gateway has asked about.
 const VERIFICATION: &str = "auth/verify";

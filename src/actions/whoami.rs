@@ -1,7 +1,7 @@
 //! Who the presented credential is, for whoever presents it: no scope is asked for.
 
 use crate::access::{Action, Caller, Machine, Scopes};
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::error::{Error, Result};
 use crate::store::accounts::{Owner, UserRow};
 use crate::store::keys::Key;

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 
 use crate::access::Caller;
+use crate::app::context::{Context, Origin};
 use crate::app::{App, Writer};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Overrides};
-use crate::context::{Context, Origin};
 use crate::entropy::SystemEntropy;
 use crate::graphql::Schema;
 use crate::http::outcomes;

@@ -19,7 +19,7 @@ use super::inputs::check_variables;
 use super::normal::Normal;
 use super::request::Meant;
 use super::shape::{lost, settle};
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::limits::Spent;
 
 const MAX_COST: usize = 10_000;

@@ -15,7 +15,7 @@ use super::error::field_error;
 use crate::actions::accounts::Owner;
 use crate::actions::keys::Key;
 use crate::actions::{accounts, groups, keys, roles, scopes, users};
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::error::Error;
 
 /// The loaders of one request.

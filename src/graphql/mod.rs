@@ -50,7 +50,7 @@ pub use request::{Asked, Operation};
 use shape::is_lost;
 use validate::Validate;
 
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::limits::Spent;
 use crate::recent::Recent;
 

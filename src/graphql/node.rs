@@ -26,7 +26,7 @@ use super::scalars::parse_id;
 use super::scopes::{Api, Scope};
 use crate::actions::page::MAX_PAGE;
 use crate::actions::{accounts, activity, groups, keys, roles, scopes};
-use crate::context::Context as Cx;
+use crate::app::context::Context as Cx;
 use crate::error::{Error, UserError};
 
 /// An object that can be fetched by its id alone.

@@ -6,8 +6,8 @@ use async_graphql::{Request, ServerError, Variables};
 
 use super::document::{self, Document};
 use super::error::{code, request_error};
-use crate::context::Context;
-use crate::documents::{DocumentId, Documents, NoDocument};
+use crate::app::context::Context;
+use crate::app::documents::{DocumentId, Documents, NoDocument};
 use crate::error::Error;
 use crate::values::Idempotency;
 

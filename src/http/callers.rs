@@ -12,7 +12,7 @@ use super::sessions::cookie;
 use crate::access::Caller;
 use crate::actions::identify;
 use crate::actions::sessions::{self, Password, SignInError};
-use crate::context::Origin;
+use crate::app::context::Origin;
 use crate::error::Error;
 use crate::graphql::code;
 

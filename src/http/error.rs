@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::headers::no_store;
-use crate::context::Origin;
+use crate::app::context::Origin;
 
 /// A problem with its status, code and sentence.
 pub(super) fn problem(status: StatusCode, code: &str, detail: &str, request_id: Option<&str>) -> Response {

@@ -8,7 +8,7 @@ use super::AppState;
 use super::error::problem;
 use super::headers::retry_after;
 use crate::actions;
-use crate::context::Origin;
+use crate::app::context::Origin;
 
 /// The process lives. It says nothing of the database: restarting the process would not mend that.
 pub(super) async fn alive() -> &'static str {

@@ -10,7 +10,7 @@ use super::AppState;
 use super::headers::{no_store, rate_limit};
 use super::oauth::{About, LONG, about, challenged, read_body, refused};
 use crate::actions::introspect::{self, Known};
-use crate::context::Origin;
+use crate::app::context::Origin;
 
 /// RFC 7662, section 2.2. Of a token that is not active nothing else is told.
 #[derive(Serialize)]

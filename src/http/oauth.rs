@@ -18,7 +18,7 @@ use super::outcomes::shown;
 use super::parameters::{Parameters, Value};
 use crate::actions::revoke::Credential;
 use crate::actions::tokens::{ExchangeError, Refusal};
-use crate::context::Origin;
+use crate::app::context::Origin;
 use crate::error::Error;
 
 /// Of a request for a token.

@@ -9,7 +9,7 @@ use super::AppState;
 use super::headers::no_store;
 use super::oauth::{About, LONG, OauthError, about, challenged, invalid_request, read_body, refused};
 use crate::actions::revoke::{self, Revocation};
-use crate::context::Origin;
+use crate::app::context::Origin;
 
 /// 200 tells that nobody can use the token any more, not that somebody could.
 pub(super) async fn revoke(

@@ -15,7 +15,7 @@ use super::error::problem;
 use super::headers::{no_store, retry_after};
 use crate::actions::sessions::{self, LONGEST, Password, SignInError};
 use crate::actions::setup::{self, FirstAdministrator, WantedPassword};
-use crate::context::Origin;
+use crate::app::context::Origin;
 use crate::error::Error;
 
 const MAX_BODY: usize = 8 * 1024;

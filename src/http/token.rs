@@ -17,7 +17,7 @@ use super::oauth::{
 };
 use super::parameters::Parameters;
 use crate::actions::tokens::{self, ExchangeRequest, IssuedToken};
-use crate::context::Origin;
+use crate::app::context::Origin;
 
 /// The exchange with the parameters of RFC 6749; a JSON body with the same names is accepted too.
 pub(super) async fn exchange(

@@ -13,7 +13,7 @@ use super::headers::{no_store, rate_limit};
 use super::oauth::is_scope;
 use crate::access::Scopes;
 use crate::actions::verify::{self, Answer, Demand, Verdict};
-use crate::context::Origin;
+use crate::app::context::Origin;
 use crate::graphql::code;
 
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-latchkey-client-id");

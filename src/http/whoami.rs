@@ -15,7 +15,7 @@ use crate::access::{Machine, Scopes};
 use crate::actions::accounts::Owner;
 use crate::actions::keys::Key;
 use crate::actions::whoami::{Credential, credential};
-use crate::context::{Context, Origin};
+use crate::app::context::{Context, Origin};
 use crate::graphql::code;
 use crate::limits::Spent;
 

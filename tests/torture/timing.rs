@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use entity::Timestamp;
 use latchkey::actions::tokens::{ExchangeError, ExchangeRequest, exchange};
 use latchkey::app::App;
+use latchkey::app::context::Origin;
 use latchkey::clock::FrozenClock;
 use latchkey::config::Config;
-use latchkey::context::Origin;
 use latchkey::entropy::{SeededEntropy, bytes};
 use zeroize::Zeroizing;
 

@@ -7,7 +7,7 @@ use entity::api_key::KeyState;
 use super::selection::{Portion, portion};
 use super::{Changed, Key, Selection};
 use crate::access::{Action, Reach};
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::error::{Result, UserError};
 use crate::store::activity::Event;
 use crate::store::keys;

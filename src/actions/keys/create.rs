@@ -7,10 +7,10 @@ use entity::{AccountId, KeyId, RoleId, ScopeId, SecretId, Timestamp, key_secret,
 use super::idempotency::{self, Beginning, Done};
 use super::{Key, name_taken, policy, snapshot};
 use crate::access::{Action, Reach};
-use crate::context::Context;
+use crate::app::context::Context;
+use crate::app::giving::{all_named, all_there, may_not_obtain, strengths};
 use crate::crypto::secret::{ClientSecret, client_id};
 use crate::error::{Error, Result, UserError, UserErrorCode};
-use crate::giving::{all_named, all_there, may_not_obtain, strengths};
 use crate::store::accounts::Owner;
 use crate::store::{Tx, accounts, keys, roles, scopes, secrets, settings};
 use crate::values::{Idempotency, Name, Networks, Quota};

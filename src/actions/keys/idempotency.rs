@@ -5,7 +5,7 @@ use entity::KeyId;
 use serde::{Deserialize, Serialize};
 
 use super::Rest;
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::crypto::digest::sha256_hex;
 use crate::error::{Error, Result, UserError, UserErrorCode};
 use crate::store::Tx;

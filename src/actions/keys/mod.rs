@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use entity::{AccountId, ClientId, KeyId, key_secret, role, scope, settings};
 
 use crate::access::Action;
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, keys, secrets};
@@ -29,7 +29,7 @@ pub use selection::{Rest, Selection};
 pub use update::{KeyChanges, update};
 pub use verbs::{Verbs, verbs};
 
-use crate::giving::difference;
+use crate::app::giving::difference;
 
 /// The keys that a change of many did reach, why it did not reach others, and what is left for the next call.
 #[derive(Debug)]

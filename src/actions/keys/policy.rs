@@ -5,9 +5,9 @@ use entity::{AccountId, Timestamp, settings};
 
 use super::Key;
 use crate::access::Action;
-use crate::context::Context;
+use crate::app::context::Context;
+use crate::app::giving::Strength;
 use crate::error::{Result, UserError, UserErrorCode};
-use crate::giving::Strength;
 use crate::store::{Tx, accounts, keys, ownership};
 
 const DAY: i64 = 86_400;

@@ -7,7 +7,7 @@ use entity::{KeyId, SelectionId};
 
 use super::{Key, KeyFilter};
 use crate::access::Reach;
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::error::{Error, Result, UserError, UserErrorCode};
 use crate::store::selections::{self, Purpose};
 use crate::store::{Tx, keys};

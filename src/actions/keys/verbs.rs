@@ -7,9 +7,9 @@ use entity::api_key::KeyState;
 
 use super::Key;
 use crate::access::Action;
-use crate::context::Context;
+use crate::app::context::Context;
+use crate::app::giving;
 use crate::error::Result;
-use crate::giving;
 use crate::store::keys;
 
 /// The verbs that the caller may use on a key as it is now.

@@ -9,7 +9,7 @@ use super::state::State;
 use crate::actions::groups::{GroupChanges, NewGroup};
 use crate::actions::scopes::NewScope;
 use crate::actions::{apis, groups, roles, scopes};
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::error::{Error, Result};
 
 /// The ids of what is called by name: what was there, and what has been made since.
@@ -84,10 +84,10 @@ mod tests {
     use crate::access::Caller;
     use crate::actions::apis::ApiChanges;
     use crate::actions::roles::RoleChanges;
+    use crate::app::context::Origin;
     use crate::app::{App, Writer};
     use crate::clock::{FrozenClock, Time as _};
     use crate::config::Config;
-    use crate::context::Origin;
     use crate::entropy::SeededEntropy;
     use crate::error::UserErrorCode;
 

@@ -26,8 +26,8 @@ use self::plan::{Plan, Step};
 use self::state::State;
 use super::{operator, print};
 use crate::actions::groups;
+use crate::app::context::Context;
 use crate::config::Config;
-use crate::context::Context;
 use crate::error::Result;
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use entity::{GroupId, RoleId, api, group, role, scope};
 use super::file::Wanted;
 use crate::actions::page::{ForeignCursor, MAX_PAGE, Page, PageRequest};
 use crate::actions::{groups, roles, scopes};
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::error::{Error, Result};
 
 /// What is there.

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::AppState;
 use super::callers::{Refused, caller};
 use super::headers::{no_store, rate_limit};
-use crate::context::{Context, Origin};
+use crate::app::context::{Context, Origin};
 use crate::graphql::{Executed, Operation, code};
 use media::Media;
 

@@ -188,9 +188,9 @@ impl Server {
     }
 
     /// The caller that may do anything, without a request.
-    pub fn operator(&self) -> latchkey::context::Context {
+    pub fn operator(&self) -> latchkey::app::context::Context {
         use latchkey::access::Caller;
-        use latchkey::context::{Context, Origin};
+        use latchkey::app::context::{Context, Origin};
         Context::new(self.app.clone(), Caller::Operator, Origin::default(), self.app.clock.now())
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use entity::activity::{ActivityKind, Outcome};
 use latchkey::actions::tokens::{ExchangeError, ExchangeRequest, exchange};
 use latchkey::app::App;
-use latchkey::context::Origin;
+use latchkey::app::context::Origin;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use entity::Timestamp;
 use entity::activity::{ActivityKind, Outcome};
-use latchkey::context::Origin;
+use latchkey::app::context::Origin;
+use latchkey::app::retention::AT_ONCE;
 use latchkey::entropy::{SeededEntropy, Sequence};
-use latchkey::jobs::take_turn;
-use latchkey::retention::AT_ONCE;
+use latchkey::serve::jobs::take_turn;
 use latchkey::store::log::append;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use entity::activity::{ActivityKind, Model, Outcome};
-use latchkey::jobs::take_turn;
+use latchkey::serve::jobs::take_turn;
 use serde_json::json;
 
 use super::wire::{FORM, GRANT, basic, foreign_secret, line, send};

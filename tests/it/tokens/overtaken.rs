@@ -2,8 +2,8 @@
 
 use entity::KeyId;
 use entity::activity::{ActivityKind, Outcome};
-use latchkey::context::Origin;
-use latchkey::journal::Written;
+use latchkey::app::context::Origin;
+use latchkey::app::journal::Written;
 use latchkey::store::activity::{Basis, Event};
 use serde_json::json;
 

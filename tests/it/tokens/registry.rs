@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use entity::KeyId;
-use latchkey::registry::{Facts, PORTION, Walk};
+use latchkey::app::registry::{Facts, PORTION, Walk};
 use latchkey::store::changes::{Changed, fence, note};
 use sea_orm::ConnectionTrait as _;
 

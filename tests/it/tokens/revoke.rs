@@ -6,11 +6,11 @@ use std::time::Duration;
 use entity::activity::{ActivityKind, Model, Outcome};
 use latchkey::actions::revoke::{Credential, Revocation, revoke};
 use latchkey::app::App;
+use latchkey::app::context::Origin;
 use latchkey::clock::Clock;
 use latchkey::config::Config;
-use latchkey::context::Origin;
 use latchkey::entropy::SeededEntropy;
-use latchkey::jobs::take_turn;
+use latchkey::serve::jobs::take_turn;
 
 use super::wire::{FORM, JSON, basic, decoded, foreign_secret, line, request_id, send_to};
 use crate::harness::keys::{DISABLE, ENABLE, Person, selection};

@@ -6,7 +6,7 @@ use entity::account::AccountKind;
 use entity::{KeyId, Timestamp};
 use latchkey::access::{self, Machine, Scopes};
 use latchkey::actions::whoami::credential;
-use latchkey::context::{Context, Origin};
+use latchkey::app::context::{Context, Origin};
 use latchkey::error::Error;
 use latchkey::values::{Networks, Quota};
 use reqwest::Method;

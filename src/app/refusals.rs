@@ -213,7 +213,7 @@ mod tests {
     use entity::activity::ActivityKind;
 
     use super::*;
-    use crate::context::Origin;
+    use crate::app::context::Origin;
 
     const START: Timestamp = Timestamp(1_700_000_000_000 / MINUTE * MINUTE);
 

@@ -20,10 +20,10 @@ use zeroize::Zeroizing;
 use self::client::{ClientError, Clients};
 use crate::access::{Machine, Scopes};
 use crate::app::App;
-use crate::context::Origin;
+use crate::app::context::Origin;
+use crate::app::registry::Facts;
 use crate::crypto::jwt::Verified;
 use crate::error::{Error, Result};
-use crate::registry::Facts;
 
 /// A token that is valid now.
 #[derive(Debug)]

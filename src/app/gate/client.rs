@@ -14,12 +14,12 @@ use entity::api_key::KeyState;
 use entity::{SecretId, Timestamp};
 
 use crate::app::App;
-use crate::context::Origin;
+use crate::app::context::Origin;
+use crate::app::refusals::Entry;
+use crate::app::registry::{Facts, Secret};
 use crate::crypto::secret::ClientSecret;
 use crate::error::Error;
 use crate::limits::Spent;
-use crate::refusals::Entry;
-use crate::registry::{Facts, Secret};
 use crate::store::activity::Event;
 use crate::store::credentials::Client;
 

@@ -1,5 +1,7 @@
 //! The running server: binds, serves, and stops without losing what it has begun.
 
+pub mod jobs;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +16,6 @@ use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::graphql::Schema;
 use crate::http::{AppState, router};
-use crate::jobs;
 
 /// How long requests that have begun may take when the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -96,10 +97,10 @@ pub fn told_to_stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'stati
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::journal::Written;
     use crate::clock::SystemClock;
     use crate::entropy::SystemEntropy;
     use crate::error::Error;
-    use crate::journal::Written;
 
     #[tokio::test]
     async fn when_the_disk_has_failed_nothing_is_written_and_the_server_ends_without_being_told() {
@@ -111,7 +112,7 @@ mod tests {
         let event = || {
             let (kind, outcome) =
                 (entity::activity::ActivityKind::TokenRefused, entity::activity::Outcome::Disabled);
-            crate::context::Origin::default().event(app.clock.now(), kind, outcome)
+            crate::app::context::Origin::default().event(app.clock.now(), kind, outcome)
         };
         assert_eq!(app.journal.record(event()).await.unwrap(), Written::Committed);
         app.db.fail_disk();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::registry::{PORTION, Walk};
-use crate::retention::{remove_old_events, remove_old_revocations};
+use crate::app::registry::{PORTION, Walk};
+use crate::app::retention::{remove_old_events, remove_old_revocations};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// In turns, as all below.

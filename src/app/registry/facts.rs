@@ -266,7 +266,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(in crate::registry) fn era() -> Arc<Era> {
+    pub(in crate::app::registry) fn era() -> Arc<Era> {
         let settings = settings::Model {
             id: 1,
             max_keys_per_owner: None,
@@ -292,12 +292,12 @@ pub(super) mod tests {
     }
 
     /// Those of the key with this number.
-    pub(in crate::registry) fn facts(era: &Era, number: u128) -> Arc<Facts> {
+    pub(in crate::app::registry) fn facts(era: &Era, number: u128) -> Arc<Facts> {
         let client = Client::plain(key(number), format!("{number:032X}").parse().unwrap());
         Arc::new(Facts::new(client, era.grantable(BTreeSet::new()), Hanging::default()))
     }
 
-    pub(in crate::registry) fn key(number: u128) -> KeyId {
+    pub(in crate::app::registry) fn key(number: u128) -> KeyId {
         KeyId(Uuid::from_u128(number))
     }
 

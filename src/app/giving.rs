@@ -8,7 +8,7 @@ use entity::{AccountId, GlobalId, KeyId, RoleId, role, scope};
 use serde_json::{Map, Value};
 
 use crate::access::{Caller, Scopes};
-use crate::context::Context;
+use crate::app::context::Context;
 use crate::error::{Result, UserError, UserErrorCode};
 use crate::store::keys::Key;
 use crate::store::{Connection, Tx, accounts, keys, roles};

@@ -1,5 +1,18 @@
 //! Everything that is built once, at the start: the same for the command, the server and the tests.
 
+mod bootstrap;
+pub mod context;
+pub mod documents;
+pub(crate) mod gate;
+pub(crate) mod giving;
+pub mod journal;
+pub mod passwords;
+pub mod refusals;
+pub mod registry;
+pub mod retention;
+pub mod space;
+pub mod usage;
+
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -9,20 +22,20 @@ use anyhow::Context as _;
 use ipnet::IpNet;
 use tokio::task::JoinHandle;
 
-use crate::bootstrap::{self, ServerKeys};
+use self::bootstrap::ServerKeys;
+use self::documents::Documents;
+use self::journal::Journal;
+use self::passwords::Passwords;
+use self::refusals::Refusals;
+use self::registry::Registry;
+use self::space::Space;
+use self::usage::Usage;
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl, GraphqlDocuments};
-use crate::documents::Documents;
 use crate::entropy::{Entropy, Sequence};
 use crate::error::{Error, Result};
-use crate::journal::Journal;
 use crate::limits::Limits;
-use crate::passwords::Passwords;
-use crate::refusals::Refusals;
-use crate::registry::Registry;
-use crate::space::Space;
 use crate::store::Database;
-use crate::usage::Usage;
 
 /// What every request shares.
 #[derive(Debug)]
