@@ -9,9 +9,9 @@ use crate::app::App;
 use crate::app::context::{Context, Origin};
 use crate::app::gate::client::{ClientError, Refusal};
 use crate::app::gate::{self, Client};
+use crate::app::limits::Spent;
 use crate::app::registry::Facts;
 use crate::error::Error;
-use crate::limits::Spent;
 use crate::store::scopes::identifier;
 
 pub use crate::app::gate::{Credential, Known};
@@ -51,7 +51,7 @@ pub async fn introspect(
 fn concerns(app: &App, asker: &Facts, known: &Known) -> bool {
     let held = &asker.grantable.scopes;
     let audience = &known.token.claims.aud;
-    asker.policy().apis.iter().any(|api| {
+    asker.directory().apis.iter().any(|api| {
         audience.has(identifier(api, &app.issuer)) && held.iter().any(|scope| scope.api_id == api.id)
     })
 }

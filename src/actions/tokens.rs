@@ -18,10 +18,10 @@ use crate::app::App;
 use crate::app::context::Origin;
 use crate::app::gate::client::Clients;
 use crate::app::journal::Written;
+use crate::app::limits::{Limit, Spent};
 use crate::app::registry::{Facts, Grant, Grantable};
 use crate::crypto::jwt::Claims;
 use crate::error::{Error, Result};
-use crate::limits::{Policy, Spent};
 use crate::store::activity::Basis;
 use crate::store::credentials::Client;
 
@@ -72,7 +72,7 @@ pub async fn exchange(
     let exchange = Exchange { app, now, clients: Clients { app, origin, now } };
     let mut spent = None;
     for _ in 0..ATTEMPTS {
-        let as_of = app.registry.heard();
+        let as_of = app.registry.last_change();
         let (facts, secret) =
             exchange.clients.authenticate(&request.client_id, &request.client_secret).await?;
         match exchange.grant((&facts, facts.basis(as_of)), request, &mut spent).await {
@@ -82,7 +82,7 @@ pub async fn exchange(
                 return Ok(token);
             }
             // Something was changed meanwhile: from the beginning, as it is now.
-            Ok(None) => app.registry.overtaken(&facts).await?,
+            Ok(None) => app.registry.invalidate_stale(&facts).await?,
             Err(ExchangeError::Refused(refusal)) => {
                 return Err(exchange.clients.refuse(&facts.client, refusal).await);
             }
@@ -101,11 +101,11 @@ impl Exchange<'_> {
         spent: &mut Option<Spent>,
     ) -> Result<Option<IssuedToken>, ExchangeError> {
         let Facts { client, grantable, .. } = facts;
-        let settings = &facts.policy().settings;
+        let settings = &facts.directory().settings;
         self.clients.check_state(client).map_err(ExchangeError::Refused)?;
         let quota = client.token_quota(settings);
         // Once, however often it begins anew.
-        let spend = || self.app.limits.spend(client.key.id, Policy::Token, quota, 1);
+        let spend = || self.app.limits.spend(client.key.id, Limit::Token, quota, 1);
         let spent = *spent.get_or_insert_with(spend);
         let refused = |outcome, description| {
             ExchangeError::Refused(Refusal { outcome, description, spent: Some(spent) })
@@ -170,7 +170,7 @@ const NOTHING_HELD: (Outcome, &str) =
 
 /// Step 7: the part of what can be granted that was asked for.
 fn narrow(grantable: &Grantable, request: &ExchangeRequest) -> Narrowed<Arc<Grant>> {
-    let policy = &grantable.policy;
+    let policy = &grantable.directory;
     if request.scope.is_none() && request.resources.is_empty() {
         let whole = Some(&grantable.whole).filter(|whole| !whole.scopes.is_empty());
         return whole.cloned().ok_or(NOTHING_HELD);

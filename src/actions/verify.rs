@@ -4,8 +4,8 @@ use crate::access::Scopes;
 use crate::app::App;
 use crate::app::context::Origin;
 use crate::app::gate;
+use crate::app::limits::{Limit, Spent};
 use crate::error::Result;
-use crate::limits::{Policy, Spent};
 use crate::store::scopes::identifier;
 
 pub use crate::app::gate::Known;
@@ -46,8 +46,8 @@ pub async fn verify(app: &App, origin: &Origin, token: &str, demand: &Demand) ->
     let now = app.clock.now();
     let known = gate::presented(app, origin, token, now, |known| is_for(app, known, demand)).await?;
     let client = &known.facts.client;
-    let quota = client.call_quota(&known.facts.policy().settings);
-    let spent = app.limits.spend(client.key.id, Policy::Call, quota, COST);
+    let quota = client.call_quota(&known.facts.directory().settings);
+    let spent = app.limits.spend(client.key.id, Limit::Call, quota, COST);
     let verdict = if !spent.allowed {
         Verdict::RateLimited
     } else if known.scopes.has_all(&demand.scopes) {
@@ -64,7 +64,7 @@ pub async fn verify(app: &App, origin: &Origin, token: &str, demand: &Demand) ->
 fn is_for(app: &App, known: &Known, demand: &Demand) -> bool {
     let audience = &known.token.claims.aud;
     if demand.audiences.is_empty() {
-        let apis = &known.facts.policy().apis;
+        let apis = &known.facts.directory().apis;
         return apis.iter().any(|api| audience.has(identifier(api, &app.issuer)));
     }
     demand.audiences.iter().all(|wanted| audience.has(wanted))

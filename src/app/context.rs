@@ -10,10 +10,10 @@ use entity::{AccountId, GlobalId, KeyId, SessionId, Timestamp, UserId};
 
 use crate::access::{Action, Caller, Person, Reach, policy};
 use crate::app::App;
+use crate::app::limits::{Limit, Spent};
 use crate::error::{Error, Result};
-use crate::limits::{Policy, Spent};
 use crate::store::activity::Event;
-use crate::store::changes::{self, Changed};
+use crate::store::changes;
 use crate::store::usage::KeyUse;
 use crate::store::{Tx, accounts, log};
 
@@ -115,7 +115,7 @@ impl Context {
     pub fn spend(&self, cost: u64) -> Option<Spent> {
         match &self.caller {
             Caller::Machine(machine) => {
-                Some(self.app.limits.spend(machine.key, Policy::Call, machine.call_limit, cost))
+                Some(self.app.limits.spend(machine.key, Limit::Call, machine.call_limit, cost))
             }
             Caller::Anonymous | Caller::Operator | Caller::Person(_) => None,
         }
@@ -162,12 +162,12 @@ impl Context {
         if events.is_empty() {
             return Ok(());
         }
-        let changed = Changed::of(events);
-        changes::fence(&**tx, &changed).await?;
+        let invalidates = changes::invalidated_by(events);
+        changes::fence(&**tx, &invalidates).await?;
         log::append(&**tx, &self.app.activity_ids, events).await?;
-        let seq = changes::note(&**tx, &changed).await?;
+        let change = changes::note(&**tx, &invalidates).await?;
         let registry = Arc::clone(&self.app.registry);
-        tx.after_commit(move || registry.changed_here(seq, &changed));
+        tx.after_commit(move || registry.invalidate_own(change, &invalidates));
         Ok(())
     }
 }

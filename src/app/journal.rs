@@ -1,12 +1,10 @@
-//! The writer of the log: whoever must not answer before the log knows hands an event in and waits for the commit.
-//!
-//! One task writes. While it commits a batch, the next one forms: no event waits for a timer, and under load many share
-//! one commit.
+//! The way into the log for events that an answer waits for: tokens and refusals. Changes are logged in the transaction
+//! that makes them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use group_commit::{NotCommitted, Options, Sink};
 use tokio::task::JoinHandle;
 
 use crate::entropy::Sequence;
@@ -14,10 +12,7 @@ use crate::error::{Error, Result};
 use crate::store::activity::Event;
 use crate::store::{Database, log};
 
-const QUEUE: usize = 8192;
-const BATCH: usize = log::MOST;
-/// Nobody waits longer than this for the log.
-const WAIT: Duration = Duration::from_secs(2);
+const OPTIONS: Options = Options { queue: 8192, batch: log::MOST, timeout: Duration::from_secs(2) };
 
 /// How an event fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,33 +23,48 @@ pub enum Written {
     Overtaken,
 }
 
-struct Entry {
-    event: Event,
-    done: oneshot::Sender<Result<Written>>,
-}
-
-/// The way into the log.
+/// The writer of the log, on a connection of its own.
 #[derive(Clone, Debug)]
-pub struct Journal {
-    entries: mpsc::Sender<Entry>,
-}
+pub struct Journal(group_commit::Writer<Event, Written>);
 
 /// An event on its way.
 #[derive(Debug)]
-pub struct Receipt(oneshot::Receiver<Result<Written>>);
+pub struct Receipt(group_commit::Receipt<Written>);
+
+struct Log {
+    db: Arc<Database>,
+    ids: Arc<Sequence>,
+}
+
+impl Sink for Log {
+    type Entry = Event;
+    type Outcome = Written;
+
+    async fn commit(&mut self, events: Vec<Event>) -> Option<Vec<Written>> {
+        match log::write(&self.db, &self.ids, &events).await {
+            Ok(written) => {
+                let fared = |written| if written { Written::Committed } else { Written::Overtaken };
+                Some(written.into_iter().map(fared).collect())
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error);
+                tracing::error!(%error, ?cause, "the log could not be written");
+                None
+            }
+        }
+    }
+}
 
 impl Journal {
     /// Starts the writer. It ends when the last `Journal` is gone and all it was given is written.
     pub fn start(db: Arc<Database>, ids: Arc<Sequence>) -> (Self, JoinHandle<()>) {
-        let (entries, queue) = mpsc::channel(QUEUE);
-        (Self { entries }, tokio::spawn(write_all(db, ids, queue)))
+        let (writer, task) = group_commit::start(Log { db, ids }, OPTIONS);
+        (Self(writer), task)
     }
 
     /// Hands an event in. It is not in the log before [`Receipt::wait`] says so.
     pub fn submit(&self, event: Event) -> Result<Receipt> {
-        let (done, receipt) = oneshot::channel();
-        self.entries.try_send(Entry { event, done }).map_err(|_| Error::Unavailable)?;
-        Ok(Receipt(receipt))
+        self.0.submit(event).map(Receipt).map_err(unavailable)
     }
 
     /// Hands an event in and waits until it is in the log.
@@ -67,36 +77,10 @@ impl Receipt {
     /// Waits for the commit, at most two seconds. An event may still be committed after that: the log may hold a token
     /// that nobody received, never the reverse.
     pub async fn wait(self) -> Result<Written> {
-        match tokio::time::timeout(WAIT, self.0).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) | Err(_) => Err(Error::Unavailable),
-        }
+        self.0.wait().await.map_err(unavailable)
     }
 }
 
-async fn write_all(db: Arc<Database>, ids: Arc<Sequence>, mut queue: mpsc::Receiver<Entry>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        // Whoever is ready to hand something in does so first: what a commit costs is shared by more.
-        tokio::task::yield_now().await;
-        if queue.recv_many(&mut batch, BATCH).await == 0 {
-            return;
-        }
-        let (events, waiters): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|entry| (entry.event, entry.done)).unzip();
-        match log::write(&db, &ids, &events).await {
-            Ok(written) => {
-                for (waiter, written) in waiters.into_iter().zip(written) {
-                    // A waiter that gave up is no longer there.
-                    let _ = waiter.send(Ok(if written { Written::Committed } else { Written::Overtaken }));
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, cause = ?std::error::Error::source(&error), "the log could not be written");
-                for waiter in waiters {
-                    let _ = waiter.send(Err(Error::Unavailable));
-                }
-            }
-        }
-    }
+fn unavailable(_: NotCommitted) -> Error {
+    Error::Unavailable
 }

@@ -6,6 +6,7 @@ pub mod documents;
 pub(crate) mod gate;
 pub(crate) mod giving;
 pub mod journal;
+pub mod limits;
 pub mod passwords;
 pub mod refusals;
 pub mod registry;
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 use self::bootstrap::ServerKeys;
 use self::documents::Documents;
 use self::journal::Journal;
+use self::limits::Limits;
 use self::passwords::Passwords;
 use self::refusals::Refusals;
 use self::registry::Registry;
@@ -34,7 +36,6 @@ use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl, GraphqlDocuments};
 use crate::entropy::{Entropy, Sequence};
 use crate::error::{Error, Result};
-use crate::limits::Limits;
 use crate::store::Database;
 
 /// What every request shares.
@@ -98,7 +99,7 @@ impl App {
         let (journal, task) = Journal::start(Arc::clone(&db), Arc::clone(&activity_ids));
         let usage = Arc::new(Usage::default());
         let registry = Arc::new(Registry::new(Arc::clone(&db), Arc::clone(&clock), issuer.clone()));
-        registry.hear().await?;
+        registry.poll_changes().await?;
         let refusals = Arc::new(Refusals::default());
         let app = Self {
             issuer,

@@ -11,10 +11,10 @@ use entity::activity::Outcome;
 
 use crate::entropy::Sequence;
 use crate::error::Result;
-use crate::limits::network;
 use crate::store::Database;
 use crate::store::activity::Event;
 use crate::store::log;
+use rate_limits::network;
 
 /// Of one network and outcome in one minute.
 const ROWS_EACH: u32 = 5;

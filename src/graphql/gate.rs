@@ -20,7 +20,7 @@ use super::normal::Normal;
 use super::request::Meant;
 use super::shape::{lost, settle};
 use crate::app::context::Context;
-use crate::limits::Spent;
+use crate::app::limits::Spent;
 
 const MAX_COST: usize = 10_000;
 

@@ -51,7 +51,7 @@ use shape::is_lost;
 use validate::Validate;
 
 use crate::app::context::Context;
-use crate::limits::Spent;
+use crate::app::limits::Spent;
 use crate::recent::Recent;
 
 /// The bytes of all documents that are kept parsed. Parsed, a document takes tens of times as much.

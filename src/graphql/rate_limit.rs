@@ -6,7 +6,7 @@ use super::context;
 use super::error::field_error;
 use super::gate::Progress;
 use crate::access::Action;
-use crate::limits::Spent;
+use crate::app::limits::Spent;
 
 /// The limit that requests made with a token meet, after this request: the figures of the headers `RateLimit-Policy` and
 /// `RateLimit`.
@@ -30,7 +30,7 @@ impl From<Spent> for RateLimit {
     fn from(spent: Spent) -> Self {
         let int = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
         Self {
-            policy: spent.policy.name(),
+            policy: spent.limit.name(),
             limit: spent.quota.requests,
             per_seconds: spent.quota.per_seconds,
             remaining: int(spent.remaining),

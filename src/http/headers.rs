@@ -3,7 +3,7 @@
 use axum::http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::limits::Spent;
+use crate::app::limits::Spent;
 
 /// So many headers an answer has, with those that come later.
 const USUAL: usize = 12;
@@ -21,7 +21,7 @@ pub(super) fn no_store(headers: &mut HeaderMap) {
 
 /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): the quota, and what is left of it.
 pub(super) fn rate_limit(headers: &mut HeaderMap, spent: &Spent) {
-    let name = spent.policy.name();
+    let name = spent.limit.name();
     let policy = format!("\"{name}\";q={};w={}", spent.quota.requests, spent.quota.per_seconds);
     let left = format!("\"{name}\";r={};t={}", spent.remaining, spent.reset_seconds);
     for (header, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, left)] {

@@ -16,8 +16,8 @@ use crate::actions::accounts::Owner;
 use crate::actions::keys::Key;
 use crate::actions::whoami::{Credential, credential};
 use crate::app::context::{Context, Origin};
+use crate::app::limits::Spent;
 use crate::graphql::code;
-use crate::limits::Spent;
 
 /// In points of the limit of calls.
 const COST: u64 = 1;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::app::registry::{PORTION, Walk};
+use crate::app::registry::{PORTION, Warmup};
 use crate::app::retention::{remove_old_events, remove_old_revocations};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -46,11 +46,11 @@ async fn take_turns(app: Weak<App>) {
 
 /// At most half of the time goes into reading: whoever asks for something comes first.
 async fn warm(app: Weak<App>) {
-    let mut walk = Walk::default();
+    let mut walk = Warmup::default();
     loop {
         let Some(app) = app.upgrade() else { return };
         let began = app.clock.elapsed();
-        let pause = match app.registry.warm(&mut walk, PORTION).await {
+        let pause = match app.registry.warm_up(&mut walk, PORTION).await {
             Ok(true) => app.clock.elapsed().saturating_sub(began).max(BREATH),
             Ok(false) => EVERY,
             Err(error) => {
@@ -81,7 +81,7 @@ async fn carry_over(app: Weak<App>) {
 
 /// What cannot be heard is asked for again; after a while nothing that was kept is believed.
 async fn hear(app: &App) {
-    if let Err(error) = app.registry.hear().await {
+    if let Err(error) = app.registry.poll_changes().await {
         tracing::warn!(%error, "the changes of other processes could not be read");
     }
 }

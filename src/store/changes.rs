@@ -20,54 +20,47 @@ const SOME: u64 = 1_000;
 /// alone. Any number that other users of a PostgreSQL server are unlikely to lock.
 pub(super) const FENCE: i64 = 0x6c61_7463_686b_657b;
 
-/// What a change concerns, of that which servers keep in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Changed {
-    Nothing,
-    Keys(Vec<KeyId>),
-    /// Who may do what, or the settings: it may concern any key.
-    Everything,
-}
+/// What a change invalidates of that which servers cache: nothing, some keys, or everything, because who may do what or
+/// the settings may concern any key.
+pub type Invalidation = fact_cache::Invalidation<KeyId>;
 
-impl Changed {
-    /// What a change that is logged as this concerns.
-    pub fn of(events: &[Event]) -> Self {
-        let mut keys = Vec::new();
-        for event in events {
-            match (event.kind, event.target) {
-                (ActivityKind::TokenRevoked, _) => keys.extend(event.key),
-                (kind, _) if kind.family() != ActivityFamily::Change => {}
-                // What is new has no keys yet, and passwords and names are not kept in memory.
-                (
-                    ActivityKind::UserCreated
-                    | ActivityKind::PasswordChanged
-                    | ActivityKind::ServiceAccountCreated
-                    | ActivityKind::ServiceAccountUpdated,
-                    _,
-                ) => {}
-                (_, Some(target)) if target.kind == ObjectKind::ApiKey => keys.push(KeyId(target.uuid)),
-                _ => return Self::Everything,
-            }
+/// What a change that is logged as these events invalidates.
+pub fn invalidated_by(events: &[Event]) -> Invalidation {
+    let mut keys = Vec::new();
+    for event in events {
+        match (event.kind, event.target) {
+            (ActivityKind::TokenRevoked, _) => keys.extend(event.key),
+            (kind, _) if kind.family() != ActivityFamily::Change => {}
+            // What is new has no keys yet, and passwords and names are not cached.
+            (
+                ActivityKind::UserCreated
+                | ActivityKind::PasswordChanged
+                | ActivityKind::ServiceAccountCreated
+                | ActivityKind::ServiceAccountUpdated,
+                _,
+            ) => {}
+            (_, Some(target)) if target.kind == ObjectKind::ApiKey => keys.push(KeyId(target.uuid)),
+            _ => return Invalidation::Everything,
         }
-        if keys.is_empty() { Self::Nothing } else { Self::Keys(keys) }
     }
+    if keys.is_empty() { Invalidation::Nothing } else { Invalidation::Ids(keys) }
 }
 
 /// From here to the end of this transaction no token is written: it comes before what tells of a change in the log, so
 /// that the log has all tokens that were issued before the change before it.
-pub async fn fence(db: &impl ConnectionTrait, changed: &Changed) -> Result<()> {
-    if *changed != Changed::Nothing && db.get_database_backend() == DbBackend::Postgres {
+pub async fn fence(db: &impl ConnectionTrait, invalidates: &Invalidation) -> Result<()> {
+    if *invalidates != Invalidation::Nothing && db.get_database_backend() == DbBackend::Postgres {
         db.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({FENCE})")).await?;
     }
     Ok(())
 }
 
 /// Notes a change as the last step of the transaction that makes it, and says which number it has.
-pub async fn note(db: &impl ConnectionTrait, changed: &Changed) -> Result<Option<i64>> {
-    let (key_ids, raise) = match changed {
-        Changed::Nothing => return Ok(None),
-        Changed::Keys(keys) => (Some(KeyId::pack(keys)), 0),
-        Changed::Everything => (None, 1),
+pub async fn note(db: &impl ConnectionTrait, invalidates: &Invalidation) -> Result<Option<i64>> {
+    let (key_ids, raise) = match invalidates {
+        Invalidation::Nothing => return Ok(None),
+        Invalidation::Ids(keys) => (Some(KeyId::pack(keys)), 0),
+        Invalidation::Everything => (None, 1),
     };
     rows::change_shared::<policy::Entity>()
         .col_expr(policy::Column::Epoch, Expr::col(policy::Column::Epoch).add(raise))
@@ -88,7 +81,7 @@ pub async fn position(db: &impl ConnectionTrait) -> Result<policy::Model> {
 
 /// What changed after the change of this number, each with its number; and the last number. If some are not kept any
 /// more, it may have been everything, under the number that was seen.
-pub async fn since(db: &impl ConnectionTrait, seen: i64) -> Result<(Vec<(i64, Changed)>, i64)> {
+pub async fn since(db: &impl ConnectionTrait, seen: i64) -> Result<(Vec<(i64, Invalidation)>, i64)> {
     let found = rows::shared::<change::Entity>()
         .filter(Column::Seq.gt(seen))
         .order_by_asc(Column::Seq)
@@ -97,11 +90,11 @@ pub async fn since(db: &impl ConnectionTrait, seen: i64) -> Result<(Vec<(i64, Ch
         .await?;
     let last = found.last().map_or(seen, |change| change.seq);
     if found.first().is_some_and(|first| first.seq != seen + 1) {
-        return Ok((vec![(seen, Changed::Everything)], last));
+        return Ok((vec![(seen, Invalidation::Everything)], last));
     }
     let changed = found.into_iter().map(|change| match change.key_ids {
-        Some(keys) => (change.seq, Changed::Keys(KeyId::unpack(&keys))),
-        None => (change.seq, Changed::Everything),
+        Some(keys) => (change.seq, Invalidation::Ids(KeyId::unpack(&keys))),
+        None => (change.seq, Invalidation::Everything),
     });
     Ok((changed.collect(), last))
 }

@@ -178,6 +178,12 @@ impl Quota {
     }
 }
 
+impl From<Quota> for rate_limits::Quota {
+    fn from(quota: Quota) -> Self {
+        Self { requests: quota.requests.unsigned_abs(), per_seconds: quota.per_seconds.unsigned_abs() }
+    }
+}
+
 /// A request that its client may send again, under the name that the client gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {

@@ -15,11 +15,11 @@ use entity::{SecretId, Timestamp};
 
 use crate::app::App;
 use crate::app::context::Origin;
+use crate::app::limits::Spent;
 use crate::app::refusals::Entry;
 use crate::app::registry::{Facts, Secret};
 use crate::crypto::secret::ClientSecret;
 use crate::error::Error;
-use crate::limits::Spent;
 use crate::store::activity::Event;
 use crate::store::credentials::Client;
 

@@ -89,7 +89,7 @@ fn machine(facts: &Facts, scopes: Scopes, ends: Timestamp) -> Machine {
         scopes,
         read_only: client.key.read_only,
         ends,
-        call_limit: client.call_quota(&facts.policy().settings),
+        call_limit: client.call_quota(&facts.directory().settings),
     }
 }
 

@@ -1,16 +1,15 @@
-//! What the exchange and the gate need to know of keys, in memory: read when it is first asked for or in the background
-//! before that, forgotten when it changes.
+//! The cache of what the exchange and the gate need to know about keys: read through, warmed up in the background,
+//! invalidated when it changes.
 //!
-//! A change made here is forgotten as soon as it is committed; one made by another process is learned of from the
-//! numbered changes ([`store::changes`]), which are read again and again. Whoever has not heard from the database for
-//! too long asks it each time. A token does not depend on any of this: the statement that logs it checks the row.
+//! A change made by this process is invalidated as soon as it is committed; one made by another process when a poll of
+//! the numbered changes ([`store::changes`]) sees it. When polls fail for too long the cache is stale, and every look-up
+//! asks the database. No token rests on the cache alone: the statement that logs a token checks the rows.
 //!
 //! [`store::changes`]: crate::store::changes
 
 mod facts;
-mod known;
-mod memory;
-mod warming;
+mod shared;
+mod warmup;
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
@@ -19,80 +18,96 @@ use std::time::Duration;
 
 use entity::{AccountId, ClientId};
 
-use self::facts::{Era, Scope};
-use self::known::{Known, Look, Moment};
+use fact_cache::{Discarded, FactCache, Lookup, Options, ReadStamp};
+
+use self::shared::{Directory, Scope, Shared};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::store::changes::{self, Changed};
+use crate::store::changes::{self, Invalidation};
 use crate::store::credentials::{self, Client, Key, Owner};
 use crate::store::{Connection, Database, scopes, settings as stored_settings};
 
-pub use self::facts::{Facts, Grant, Grantable, Policy, Secret};
-pub use self::warming::{PORTION, Walk};
+pub use self::facts::{Facts, Secret};
+pub use self::shared::{Grant, Grantable};
+pub use self::warmup::{PORTION, Warmup};
 
-/// How many keys are kept: about 250 bytes each, by the sizes of the parts.
-const KEPT: usize = 1_050_000;
-/// Beyond this, what is kept is not believed any more.
-const BELIEVED: Duration = Duration::from_secs(5);
-/// Nobody waits longer than this for a key to be read, those before them included.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Look-ups of different keys that may go on at once; those of one key wait for each other.
+/// About 250 bytes for each key, by the sizes of the parts.
+const OPTIONS: Options = Options { capacity: 1_050_000, fresh_for: Duration::from_secs(5) };
+/// Nobody waits longer than this for a key to be read, the reads before it included.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// Reads of different keys that may go on at once; reads of one key wait for each other, so that it is read once.
 const LANES: usize = 16;
+/// Discarding more facts than this is moved to another thread.
+const FEW: usize = 1_000;
 
-/// The memory.
+type Cache = FactCache<Facts, Shared>;
+
+/// The cache, and how it is filled.
 #[derive(Debug)]
 pub struct Registry {
     db: Arc<Database>,
     clock: Clock,
     issuer: String,
-    known: RwLock<Known>,
+    cache: RwLock<Cache>,
     lanes: [tokio::sync::Mutex<()>; LANES],
     hasher: RandomState,
-    patience: Duration,
-    /// Held by whoever reads what holds for all keys.
-    policy: tokio::sync::Mutex<()>,
+    read_timeout: Duration,
+    /// Held while what all keys share is read, so that it is read once.
+    reading_shared: tokio::sync::Mutex<()>,
 }
 
 impl Registry {
     /// `issuer` is what Latchkey itself is called in tokens.
     pub fn new(db: Arc<Database>, clock: Clock, issuer: String) -> Self {
         let lanes = std::array::from_fn(|_| tokio::sync::Mutex::default());
-        let (known, hasher) = (RwLock::new(Known::new(KEPT)), RandomState::new());
-        let policy = tokio::sync::Mutex::default();
-        Self { db, clock, issuer, known, lanes, hasher, patience: PATIENCE, policy }
+        Self {
+            db,
+            clock,
+            issuer,
+            cache: RwLock::new(Cache::new(OPTIONS)),
+            lanes,
+            hasher: RandomState::new(),
+            read_timeout: READ_TIMEOUT,
+            reading_shared: tokio::sync::Mutex::default(),
+        }
     }
 
-    /// What is known of the client of this id; nothing if there is none.
+    /// The client with this id; nothing if there is none.
     pub async fn client(&self, client_id: ClientId) -> Result<Option<Arc<Facts>>> {
-        if let Look::Known(facts) = self.look(client_id) {
-            return Ok(facts);
+        match self.lookup(client_id) {
+            Lookup::Found(facts) => return Ok(Some(facts)),
+            Lookup::Absent => return Ok(None),
+            Lookup::Miss => {}
         }
-        let read = tokio::time::timeout(self.patience, Box::pin(self.read_client(client_id)));
+        // Boxed, so that a look-up that is answered from the cache moves little.
+        let read = tokio::time::timeout(self.read_timeout, Box::pin(self.read_client(client_id)));
         read.await.map_err(|_| Error::Unavailable)?
     }
 
-    /// One at a time for each client.
+    /// Reads a client, one read at a time for each.
     async fn read_client(&self, client_id: ClientId) -> Result<Option<Arc<Facts>>> {
         let _lane = self.lane(client_id).lock().await;
-        if let Look::Known(facts) = self.look(client_id) {
-            return Ok(facts);
+        match self.lookup(client_id) {
+            Lookup::Found(facts) => return Ok(Some(facts)),
+            Lookup::Absent => return Ok(None),
+            Lookup::Miss => {}
         }
         let db = self.db.reader();
-        let (moment, era) = self.begin(db).await?;
+        let (began, shared) = self.begin_read(db).await?;
         let Some(found) = credentials::key(db, client_id).await? else {
-            self.write().keep_unknown(&moment, &era, client_id);
+            self.write().insert_absent(began, &shared, client_id);
             return Ok(None);
         };
-        let facts = self.complete(db, &era, found).await?;
+        let facts = self.complete(db, &shared, found).await?;
         if let Some(facts) = &facts {
-            self.write().keep(&moment, &era, facts);
+            self.write().insert(began, &shared, facts);
         }
         Ok(facts)
     }
 
-    fn look(&self, client_id: ClientId) -> Look {
-        let known = self.read();
-        if known.believed(self.clock.elapsed()) { known.look(client_id) } else { Look::Unheard }
+    fn lookup(&self, client_id: ClientId) -> Lookup<Facts> {
+        let cache = self.read();
+        if cache.is_fresh(self.clock.elapsed()) { cache.lookup(client_id) } else { Lookup::Miss }
     }
 
     fn lane(&self, client_id: ClientId) -> &tokio::sync::Mutex<()> {
@@ -100,21 +115,21 @@ impl Registry {
         &self.lanes[usize::try_from(lane).unwrap_or(0)]
     }
 
-    /// What holds for all keys, and when it was looked at. Its epoch is read first: what is read after it is at least as
-    /// new.
-    async fn begin(&self, db: &impl Connection) -> Result<(Moment, Arc<Era>)> {
-        if let Some(begun) = self.begun() {
+    /// Begins a read of keys: its stamp, and what all keys share. The epoch is read before the rest, so that what is read
+    /// after it is at least as new as the epoch says.
+    async fn begin_read(&self, db: &impl Connection) -> Result<(ReadStamp, Arc<Shared>)> {
+        if let Some(begun) = self.begin_read_from_cache() {
             return Ok(begun);
         }
-        let _alone = self.policy.lock().await;
-        if let Some(begun) = self.begun() {
+        let _alone = self.reading_shared.lock().await;
+        if let Some(begun) = self.begin_read_from_cache() {
             return Ok(begun);
         }
-        let moment = self.read().moment();
+        let began = self.read().begin_read();
         let epoch = changes::position(db).await?.epoch;
         let settings = stored_settings::load(db).await?;
         let scopes = credentials::scopes(db).await?.into_iter();
-        let policy = Policy {
+        let directory = Directory {
             epoch,
             settings,
             apis: scopes::apis(db).await?,
@@ -123,121 +138,131 @@ impl Registry {
                 .map(|row| (row.id, Arc::new(Scope { api_id: row.api_id, name: row.name })))
                 .collect(),
         };
-        let era = Arc::new(Era::new(policy));
-        self.write().keep_era(&moment, &era);
-        Ok((moment, era))
+        let shared = Arc::new(Shared::new(directory));
+        self.write().insert_shared(began, &shared);
+        Ok((began, shared))
     }
 
-    fn begun(&self) -> Option<(Moment, Arc<Era>)> {
-        let known = self.read();
-        let era = known.era().filter(|_| known.believed(self.clock.elapsed()))?;
-        Some((known.moment(), era))
+    fn begin_read_from_cache(&self) -> Option<(ReadStamp, Arc<Shared>)> {
+        let cache = self.read();
+        let shared = cache.shared().filter(|_| cache.is_fresh(self.clock.elapsed()))?;
+        Some((cache.begin_read(), shared))
     }
 
-    /// What is known of a key that was just read.
+    /// The facts of a key that was just read.
     async fn complete(
         &self,
         db: &impl Connection,
-        era: &Era,
+        shared: &Shared,
         (key, owner): (Key, AccountId),
     ) -> Result<Option<Arc<Facts>>> {
-        let Some(owner) = self.owners(db, era, [owner].into_iter()).await?.remove(&owner) else {
+        let Some(owner) = self.owners(db, shared, [owner].into_iter()).await?.remove(&owner) else {
             return Ok(None);
         };
         let mut effective = credentials::effective(db, &[key.id]).await?;
-        let grantable = era.grantable(effective.remove(&key.id).unwrap_or_default());
+        let grantable = shared.grantable(effective.remove(&key.id).unwrap_or_default());
         let mut hanging = credentials::hanging(db, &[key.id], self.clock.now()).await?;
         let hanging = hanging.remove(&key.id).unwrap_or_default();
         Ok(Some(Arc::new(Facts::new(Client { key, owner }, grantable, hanging))))
     }
 
-    /// These accounts: those that other keys brought along, and the rest from the database.
+    /// These accounts: those that were read with other keys, and the rest from the database.
     async fn owners(
         &self,
         db: &impl Connection,
-        era: &Era,
+        shared: &Shared,
         ids: impl Iterator<Item = AccountId>,
     ) -> Result<HashMap<AccountId, Arc<Owner>>> {
-        let (mut known, mut unknown) = (HashMap::new(), BTreeSet::new());
+        let (mut owners, mut missing) = (HashMap::new(), BTreeSet::new());
         for id in ids {
-            if let Some(owner) = era.owner(id) {
-                known.insert(id, owner);
+            if let Some(owner) = shared.owner(id) {
+                owners.insert(id, owner);
             } else {
-                unknown.insert(id);
+                missing.insert(id);
             }
         }
-        let unknown: Vec<AccountId> = unknown.into_iter().collect();
-        let read = credentials::owners(db, &unknown, era.policy.keys_use()).await?;
-        known.extend(read.into_iter().map(|owner| (owner.id, era.keep_owner(owner))));
-        Ok(known)
+        let missing: Vec<AccountId> = missing.into_iter().collect();
+        let read = credentials::owners(db, &missing, shared.directory.keys_use()).await?;
+        owners.extend(read.into_iter().map(|owner| (owner.id, shared.insert_owner(owner))));
+        Ok(owners)
     }
 
-    /// Forgets what a change concerns.
-    pub fn forget(&self, changed: &Changed) {
-        let gone = self.write().forget(changed);
-        known::let_go(gone);
+    /// Invalidates what a change concerns.
+    pub fn invalidate(&self, what: &Invalidation) {
+        let discarded = self.write().invalidate(what);
+        drop_in_background(discarded);
     }
 
-    /// Forgets what a change concerns that was made here, under this number.
-    pub fn changed_here(&self, seq: Option<i64>, changed: &Changed) {
-        let gone = {
-            let mut known = self.write();
-            known.own.extend(seq);
-            known.forget(changed)
+    /// Invalidates what a change concerns that this process has committed under this number: no news to the next poll.
+    pub fn invalidate_own(&self, change: Option<i64>, what: &Invalidation) {
+        let discarded = {
+            let mut cache = self.write();
+            if let Some(change) = change {
+                cache.note_own_change(change);
+            }
+            cache.invalidate(what)
         };
-        known::let_go(gone);
+        drop_in_background(discarded);
     }
 
-    /// The log has refused a token, because something has changed that these facts say: forgets what has.
-    pub async fn overtaken(&self, facts: &Facts) -> Result<()> {
+    /// Invalidates what is out of date of these facts: the statement that logs tokens has found that something is.
+    pub async fn invalidate_stale(&self, facts: &Facts) -> Result<()> {
         let client = &facts.client;
-        self.forget(&Changed::Keys(vec![client.key.id]));
-        if let Some(era) = self.read().era() {
-            era.forget_owner(client.owner.id);
+        self.invalidate(&Invalidation::Ids(vec![client.key.id]));
+        if let Some(shared) = self.read().shared() {
+            shared.remove_owner(client.owner.id);
         }
-        if changes::position(self.db.reader()).await?.epoch != facts.policy().epoch {
-            self.forget(&Changed::Everything);
+        if changes::position(self.db.reader()).await?.epoch != facts.directory().epoch {
+            self.invalidate(&Invalidation::Everything);
         }
         Ok(())
     }
 
-    /// The number of the last change that was heard of: what is looked up from now on takes it into account.
-    pub fn heard(&self) -> Option<i64> {
-        self.read().heard()
+    /// The last change that a poll has seen: look-ups from now on take it into account.
+    pub fn last_change(&self) -> Option<i64> {
+        self.read().last_change()
     }
 
-    /// Learns of the changes that other processes made, and that there were none.
-    pub async fn hear(&self) -> Result<()> {
-        let heard = self.heard();
-        let asked = self.clock.elapsed();
+    /// Invalidates what other processes have changed since the last poll. The cache is fresh for a while after it.
+    pub async fn poll_changes(&self) -> Result<()> {
+        let began = self.clock.elapsed();
         let db = self.db.background();
-        let (changed, seq) = match heard {
-            Some(seq) => changes::since(db, seq).await?,
+        let (changes, last) = match self.last_change() {
+            Some(seen) => changes::since(db, seen).await?,
             None => {
-                let seq = changes::position(db).await?.last_change;
-                (vec![(0, Changed::Everything)], seq)
+                let last = changes::position(db).await?.last_change;
+                (vec![(0, Invalidation::Everything)], last)
             }
         };
-        let mut gone = Vec::new();
+        let mut discarded = Vec::new();
         {
-            let mut known = self.write();
-            for (number, changed) in &changed {
-                if !known.own.contains(number) {
-                    gone.push(known.forget(changed));
+            let mut cache = self.write();
+            for (number, what) in &changes {
+                if !cache.is_own_change(*number) {
+                    discarded.push(cache.invalidate(what));
                 }
             }
-            known.hear(seq, asked);
+            cache.end_poll(last, began);
         }
-        gone.into_iter().for_each(known::let_go);
+        discarded.into_iter().for_each(drop_in_background);
         Ok(())
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Cache> {
+        self.cache.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Known> {
-        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, Cache> {
+        self.cache.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Freeing a million facts takes a while, which is no work for a thread that answers requests.
+fn drop_in_background(discarded: Discarded<Facts, Shared>) {
+    if discarded.len() > FEW
+        && let Ok(runtime) = tokio::runtime::Handle::try_current()
+    {
+        runtime.spawn_blocking(move || drop(discarded));
     }
 }
 
@@ -248,12 +273,12 @@ mod tests {
     use crate::config::DatabaseUrl;
 
     #[tokio::test]
-    async fn nobody_waits_for_long_behind_others_who_wait_for_the_database() {
+    async fn nobody_waits_for_long_behind_other_reads() {
         let directory = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::Sqlite(directory.path().join("test.db"));
         let db = Arc::new(Database::connect(&url).await.unwrap());
         let registry = Registry::new(Arc::clone(&db), SystemClock::shared(), String::new());
-        let registry = Registry { patience: Duration::ZERO, ..registry };
+        let registry = Registry { read_timeout: Duration::ZERO, ..registry };
         let id = "0123456789ABCDEF0123456789ABCDEF".parse().unwrap();
         let _before = registry.lane(id).lock().await;
         assert!(matches!(registry.client(id).await, Err(Error::Unavailable)));

@@ -82,7 +82,7 @@ async fn a_mutation_that_fails_inside_changes_nothing_and_says_no_more() {
 async fn a_token_that_cannot_be_checked_is_a_failure_and_not_a_refusal() {
     let (server, ada) = started().await;
     server.break_table("api_keys").await;
-    server.app.registry.forget(&latchkey::store::changes::Changed::Everything);
+    server.app.registry.invalidate(&latchkey::store::changes::Invalidation::Everything);
     let answer = ada.caller.graphql("{ viewer { scopes } }").await;
     assert_eq!(answer.status, 500);
     assert_eq!(answer.challenge(), "", "the token may well be valid");

@@ -79,7 +79,7 @@ impl Answer {
 impl Server {
     /// How many reads there were before a request of this caller, when all that the gate knows of them is in memory.
     pub async fn reads_before(&self, caller: &Caller) -> u64 {
-        self.app.registry.hear().await.unwrap();
+        self.app.registry.poll_changes().await.unwrap();
         caller.graphql("{ __typename }").await;
         self.app.db.reads()
     }

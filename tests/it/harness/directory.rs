@@ -180,11 +180,11 @@ impl Server {
 
     /// Commits rows that were arranged past the actions, and lets the server's memory know, as actions do.
     pub async fn commit(&self, tx: latchkey::store::Tx) {
-        use latchkey::store::changes::{Changed, fence, note};
-        fence(&*tx, &Changed::Everything).await.unwrap();
-        let seq = note(&*tx, &Changed::Everything).await.unwrap();
+        use latchkey::store::changes::{Invalidation, fence, note};
+        fence(&*tx, &Invalidation::Everything).await.unwrap();
+        let seq = note(&*tx, &Invalidation::Everything).await.unwrap();
         tx.commit().await.unwrap();
-        self.app.registry.changed_here(seq, &Changed::Everything);
+        self.app.registry.invalidate_own(seq, &Invalidation::Everything);
     }
 
     /// The caller that may do anything, without a request.

@@ -233,7 +233,7 @@ async fn a_token_and_an_asker_that_were_seen_before_cost_no_query() {
     let (server, boss, asker) = started().await;
     let bearer = format!("Bearer {}", text(&server.sign_in(&asker).await));
     let token = text(&boss.caller).to_owned();
-    server.app.registry.hear().await.unwrap();
+    server.app.registry.poll_changes().await.unwrap();
     assert_eq!(ask(&server, &bearer, &token).await.json()["active"], json!(true));
     let reads = server.app.db.reads();
     for authorization in [&bearer, &basic(&asker.client_id, &asker.secret)] {
@@ -247,7 +247,7 @@ async fn a_token_and_an_asker_that_were_seen_before_cost_no_query() {
 async fn whoever_cannot_hear_of_changes_does_not_answer_from_memory() {
     let (server, boss, asker) = started().await;
     let bearer = format!("Bearer {}", text(&server.sign_in(&asker).await));
-    server.app.registry.hear().await.unwrap();
+    server.app.registry.poll_changes().await.unwrap();
     assert_eq!(ask(&server, &bearer, text(&boss.caller)).await.json()["active"], json!(true));
     server.app.db.close().await;
     server.advance(Duration::from_secs(5));

@@ -77,8 +77,8 @@ async fn where_nothing_has_changed_at_all_the_key_is_not_looked_at_again() {
         server.key(&ada.account, "ci", Grants::Inherit).await,
         server.key(&ada.account, "other", Grants::Inherit).await,
     ];
-    server.app.registry.hear().await.unwrap();
-    let as_of = server.app.registry.heard();
+    server.app.registry.poll_changes().await.unwrap();
+    let as_of = server.app.registry.last_change();
     let now = Basis { as_of, ..basis(&server, &key).await };
     let wrong = Basis { version: 7, ..now };
     for basis in [now, wrong] {
@@ -88,8 +88,8 @@ async fn where_nothing_has_changed_at_all_the_key_is_not_looked_at_again() {
     ada.caller.done(DISABLE, selection([&*other.id])).await;
     assert_eq!(write(&server, &key, now).await, Written::Committed);
     assert_eq!(write(&server, &key, wrong).await, Written::Overtaken);
-    server.app.registry.hear().await.unwrap();
-    let later = server.app.registry.heard();
+    server.app.registry.poll_changes().await.unwrap();
+    let later = server.app.registry.last_change();
     assert_eq!(later, as_of.map(|number| number + 1));
     ada.caller.done(DISABLE, selection([&*key.id])).await;
     for as_of in [as_of, later] {

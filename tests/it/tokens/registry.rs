@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use entity::KeyId;
-use latchkey::app::registry::{Facts, PORTION, Walk};
-use latchkey::store::changes::{Changed, fence, note};
+use latchkey::app::registry::{Facts, PORTION, Warmup};
+use latchkey::store::changes::{Invalidation, fence, note};
 use sea_orm::ConnectionTrait as _;
 
 use crate::harness::keys::{DISABLE, UPDATE, selection};
 use crate::harness::{Grants, Key, Server};
 
 /// Reads all keys that are left of this walk, `portion` at a time; says how many portions there were.
-async fn warm(server: &Server, walk: &mut Walk, portion: u64) -> u32 {
-    server.app.registry.hear().await.unwrap();
+async fn warm(server: &Server, walk: &mut Warmup, portion: u64) -> u32 {
+    server.app.registry.poll_changes().await.unwrap();
     let mut portions = 0;
-    while server.app.registry.warm(walk, portion).await.unwrap() {
+    while server.app.registry.warm_up(walk, portion).await.unwrap() {
         portions += 1;
     }
     portions
@@ -48,7 +48,7 @@ async fn keys_that_were_read_in_the_background_cost_no_read() {
     let server = server.restart("").await;
     assert!(reads_of_an_exchange(&server, &first).await > 0);
     // The server's own job may be quicker: whoever comes second finds the keys there.
-    let mut walk = Walk::default();
+    let mut walk = Warmup::default();
     warm(&server, &mut walk, 2).await;
     assert_eq!(server.app.registry.keys(), 9, "all but the one that is disabled");
     for key in keys.iter().chain([&first, &machine, &boss.key]) {
@@ -63,7 +63,7 @@ async fn what_was_forgotten_as_a_whole_is_read_again() {
     let server = Server::start().await;
     let ada = server.user("ada@example.com", &["member"]).await;
     let key = server.key(&ada, "ci", Grants::Inherit).await;
-    let mut walk = Walk::default();
+    let mut walk = Warmup::default();
     warm(&server, &mut walk, PORTION).await;
     assert_eq!(server.app.registry.keys(), 1);
     let before = facts(&server, &key).await;
@@ -72,7 +72,7 @@ async fn what_was_forgotten_as_a_whole_is_read_again() {
     assert_eq!(server.app.registry.keys(), 0);
     warm(&server, &mut walk, PORTION).await;
     assert_eq!(server.app.registry.keys(), 1);
-    assert!(facts(&server, &key).await.policy().epoch > before.policy().epoch);
+    assert!(facts(&server, &key).await.directory().epoch > before.directory().epoch);
     server.stop().await;
 }
 
@@ -84,7 +84,7 @@ async fn a_change_of_one_key_leaves_the_others_where_they_are() {
         server.key(&boss.account, "one", Grants::Inherit).await,
         server.key(&boss.account, "other", Grants::Inherit).await,
     ];
-    warm(&server, &mut Walk::default(), PORTION).await;
+    warm(&server, &mut Warmup::default(), PORTION).await;
     boss.caller.done(UPDATE, serde_json::json!({ "id": one.id, "scopes": ["keys:use"] })).await;
     assert_eq!(reads_of_an_exchange(&server, &other).await, 0);
     assert!(reads_of_an_exchange(&server, &one).await > 0);
@@ -101,7 +101,7 @@ async fn keys_that_are_alike_share_what_is_known_of_them() {
     let two = server.key(&ada, "two", Grants::Roles(&["member"])).await;
     let three = server.key(&eve, "three", Grants::Inherit).await;
     let narrow = server.key(&ada, "narrow", Grants::Scopes(&["keys:use"])).await;
-    warm(&server, &mut Walk::default(), 3).await;
+    warm(&server, &mut Warmup::default(), 3).await;
     let one = facts(&server, &one).await;
     let [two, three, narrow] =
         [facts(&server, &two).await, facts(&server, &three).await, facts(&server, &narrow).await];
@@ -118,7 +118,7 @@ async fn a_client_id_that_does_not_exist_is_asked_for_once() {
     let ada = server.user("ada@example.com", &["member"]).await;
     let key = server.key(&ada, "ci", Grants::Inherit).await;
     let nobody = Key { client_id: "0".repeat(32), ..server.key(&ada, "other", Grants::Inherit).await };
-    server.app.registry.hear().await.unwrap();
+    server.app.registry.poll_changes().await.unwrap();
     server.exchange(&key, &[]).await;
     for expected in [1, 0, 0] {
         let reads = server.app.db.reads();
@@ -133,13 +133,13 @@ async fn a_client_id_that_does_not_exist_is_asked_for_once() {
     assert_eq!(server.exchange(&nobody, &[]).await.status, 401);
     assert_eq!(server.app.db.reads(), reads);
     let tx = server.app.db.begin().await.unwrap();
-    let changed = Changed::Keys(vec![nobody.id.parse().unwrap()]);
+    let changed = Invalidation::Ids(vec![nobody.id.parse().unwrap()]);
     fence(&*tx, &changed).await.unwrap();
     let unhash = "UPDATE api_keys SET client_id = '00000000000000000000000000000000' WHERE name = 'other'";
     tx.execute_unprepared(unhash).await.unwrap();
     note(&*tx, &changed).await.unwrap();
     tx.commit().await.unwrap();
-    server.app.registry.hear().await.unwrap();
+    server.app.registry.poll_changes().await.unwrap();
     let facts = facts(&server, &nobody).await;
     assert_eq!(facts.client.key.id, nobody.id.parse::<KeyId>().unwrap());
     server.stop().await;
@@ -157,9 +157,9 @@ async fn nothing_that_is_read_in_the_background_takes_the_place_of_something_new
         let (app, done) = (Arc::clone(&server.app), Arc::clone(&done));
         tokio::spawn(async move {
             while !done.load(Ordering::SeqCst) {
-                app.registry.forget(&Changed::Everything);
-                let mut walk = Walk::default();
-                while app.registry.warm(&mut walk, 20).await.unwrap() {}
+                app.registry.invalidate(&Invalidation::Everything);
+                let mut walk = Warmup::default();
+                while app.registry.warm_up(&mut walk, 20).await.unwrap() {}
             }
         })
     };
@@ -209,12 +209,12 @@ async fn what_is_read_in_the_background_is_what_would_be_read_when_asked_for() {
     };
     let mut asked = Vec::new();
     for key in &keys {
-        server.app.registry.forget(&Changed::Everything);
+        server.app.registry.invalidate(&Invalidation::Everything);
         asked.push(told(&*facts(&server, key).await));
     }
     for portion in [1, 5, PORTION] {
-        server.app.registry.forget(&Changed::Everything);
-        warm(&server, &mut Walk::default(), portion).await;
+        server.app.registry.invalidate(&Invalidation::Everything);
+        warm(&server, &mut Warmup::default(), portion).await;
         assert_eq!(server.app.registry.keys(), keys.len());
         for (key, asked) in keys.iter().zip(&asked) {
             assert_eq!(told(&*facts(&server, key).await), *asked);

@@ -246,7 +246,7 @@ async fn another_server_on_the_same_database_hears_of_it() {
     let credential = Credential::Token(text(&token));
     let done = revoke(&other, Origin::default(), &credential, text(&token)).await.unwrap();
     assert_eq!(done, Revocation::Done);
-    server.app.registry.hear().await.unwrap();
+    server.app.registry.poll_changes().await.unwrap();
     assert!(!lives(&token).await);
     // Who has not heard writes nothing twice.
     is_done(&revoke_by(&server, &key, text(&token)).await);

@@ -251,7 +251,7 @@ async fn neither_a_preflight_nor_a_cookie_is_answered_for_the_gateway() {
 #[tokio::test]
 async fn a_token_that_was_seen_before_costs_no_query_and_nothing_is_said_from_old_memory() {
     let (server, boss) = started().await;
-    server.app.registry.hear().await.unwrap();
+    server.app.registry.poll_changes().await.unwrap();
     assert_eq!(status(&boss.caller, "").await, 200);
     let reads = server.app.db.reads();
     assert_eq!(status(&boss.caller, "?scope=keys:read").await, 200);

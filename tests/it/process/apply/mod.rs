@@ -241,7 +241,7 @@ async fn a_role_that_loses_scopes_takes_them_from_tokens_as_soon_as_the_server_h
         async || caller.graphql("{ viewer { scopes } }").await.data()["viewer"]["scopes"].to_string();
     assert!(scopes().await.contains("invoices:write"));
     apply(server.place(), "[[roles]]\nname = 'clerk'\nscopes = ['invoices:read']").succeed().await;
-    server.app.registry.hear().await.unwrap();
+    server.app.registry.poll_changes().await.unwrap();
     let left = scopes().await;
     assert!(left.contains("invoices:read") && !left.contains("invoices:write"), "{left}");
     server.stop().await;
