@@ -25,9 +25,13 @@ test-long:
 	env -u TEST_POSTGRES_URL MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 cargo test --locked --test it -- keys::model keys::races settings::policy::of_fifty
 	MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 tests/with-postgres cargo test --locked --test it -- keys::model keys::races settings::policy::of_fifty
 
-test-rust: ## run the Rust tests on SQLite, then on a PostgreSQL of their own
-	env -u TEST_POSTGRES_URL cargo test --locked --workspace
-	tests/with-postgres cargo test --locked --test it
+# insta appends the path of each snapshot that a test compares with to a file; a snapshot that is not in it is left over.
+test-rust: ## run the Rust tests on SQLite, then on a PostgreSQL of their own; find snapshots that no test compares with
+	@INSTA_SNAPSHOT_REFERENCES_FILE="$$(mktemp)"; export INSTA_SNAPSHOT_REFERENCES_FILE; \
+	trap 'rm -f "$$INSTA_SNAPSHOT_REFERENCES_FILE"' EXIT; \
+	(set -x; env -u TEST_POSTGRES_URL cargo test --locked --workspace); \
+	(set -x; tests/with-postgres cargo test --locked --test it); \
+	.ci/snapshots "$$INSTA_SNAPSHOT_REFERENCES_FILE"
 
 # Takes an hour and more, and needs root (a small tmpfs) and strace. The PostgreSQL clusters are the tests' own.
 torture: ## run the fault tests in full; TESTS=kill some of them, TORTURE_SCALE=10 a tenth of each
