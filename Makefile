@@ -56,8 +56,11 @@ check-code:
 	cargo clippy --locked --test torture -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
+# cargo machete: a dependency that it reports wrongly goes into `[package.metadata.cargo-machete]`, with the reason beside it.
 check-dependencies:
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny --version '^0.20.2'
+	@command -v cargo-machete >/dev/null || cargo install --locked cargo-machete --version '^0.9.2'
+	cargo machete --skip-target-dir
 	cargo fetch --locked
 	cargo deny --offline check --hide-inclusion-graph bans licenses sources
 	@if timeout 20 cargo deny fetch db </dev/null; then \
