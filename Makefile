@@ -10,7 +10,7 @@ BUILT := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/latchkey
 GENERATED := schema.graphql docs/errors.md docs/configuration.md docs/features.md
 LATCHKEY := cargo run --locked --quiet --
 
-.PHONY: run test test-all test-long test-rust torture conformance check check-compiler check-code check-dependencies check-generated generate bench help
+.PHONY: run test test-all test-long test-rust torture conformance check check-compiler check-words check-code check-dependencies check-generated generate bench help
 
 run: ## build the server and start it (PROFILE=dev for a quick build)
 	cargo build --locked --profile "$(PROFILE)" --bin latchkey
@@ -41,7 +41,7 @@ conformance: ## run stock client libraries against the server
 	cargo build --locked --bin latchkey
 	conformance/run
 
-check: check-compiler check-code check-dependencies check-generated ## check format, lints, documentation, dependencies and generated files
+check: check-compiler check-words check-code check-dependencies check-generated ## check words, format, lints, documentation, dependencies and generated files
 
 # Any stable compiler from the minimum in Cargo.toml on builds the project; lints and formatting may differ with another one.
 check-compiler:
@@ -49,6 +49,9 @@ check-compiler:
 	if [ "$$used" != "$$tested" ]; then \
 		echo "NOTE: this is Rust $$used; the code is tested with $$tested (.ci/tested-rust), so lints and formatting may differ"; \
 	fi
+
+check-words:
+	.ci/words
 
 check-code:
 	cargo fmt --all --check
