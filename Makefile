@@ -10,7 +10,7 @@ BUILT := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/latchkey
 GENERATED := schema.graphql docs/errors.md docs/configuration.md docs/features.md
 LATCHKEY := cargo run --locked --quiet --
 
-.PHONY: run test test-all test-long test-rust torture conformance check check-compiler check-words check-code check-dependencies check-generated generate bench help
+.PHONY: run test test-all test-long test-rust torture conformance check check-compiler check-words check-code check-dependencies check-generated generate bench release help
 
 run: ## build the server and start it (PROFILE=dev for a quick build)
 	cargo build --locked --profile "$(PROFILE)" --bin latchkey
@@ -99,6 +99,10 @@ generate: ## write schema.graphql and the generated pages of docs/
 
 bench: ## measure the token endpoint against a bare floor, what tokens are worth against bare handlers, refused GraphQL requests, lists and changes of many keys, a million keys in memory
 	cargo bench --locked --profile "$(PROFILE)" --bench exchange --bench verify --bench graphql --bench lists --bench registry
+
+release: ## build the files of a release: the binary, its debug information apart, checksums
+	cargo build --locked --release --bin latchkey
+	.ci/release "$(TARGET_DIR)/release/latchkey" "$(TARGET_DIR)/dist"
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
