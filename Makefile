@@ -10,7 +10,7 @@ BUILT := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/latchkey
 GENERATED := schema.graphql docs/errors.md docs/configuration.md docs/features.md
 LATCHKEY := cargo run --locked --quiet --
 
-.PHONY: run test test-all test-long test-rust torture conformance check check-code check-dependencies check-generated generate bench help
+.PHONY: run test test-all test-long test-rust torture conformance check check-compiler check-words check-code check-dependencies check-generated generate bench release help
 
 run: ## build the server and start it (PROFILE=dev for a quick build)
 	cargo build --locked --profile "$(PROFILE)" --bin latchkey
@@ -25,9 +25,13 @@ test-long:
 	env -u TEST_POSTGRES_URL MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 cargo test --locked --test it -- keys::model keys::races settings::policy::of_fifty
 	MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 tests/with-postgres cargo test --locked --test it -- keys::model keys::races settings::policy::of_fifty
 
-test-rust: ## run the Rust tests on SQLite, then on a PostgreSQL of their own
-	env -u TEST_POSTGRES_URL cargo test --locked --workspace
-	tests/with-postgres cargo test --locked --test it
+# insta appends the path of each snapshot that a test compares with to a file; a snapshot that is not in it is left over.
+test-rust: ## run the Rust tests on SQLite, then on a PostgreSQL of their own; find snapshots that no test compares with
+	@INSTA_SNAPSHOT_REFERENCES_FILE="$$(mktemp)"; export INSTA_SNAPSHOT_REFERENCES_FILE; \
+	trap 'rm -f "$$INSTA_SNAPSHOT_REFERENCES_FILE"' EXIT; \
+	(set -x; env -u TEST_POSTGRES_URL cargo test --locked --workspace); \
+	(set -x; tests/with-postgres cargo test --locked --test it); \
+	.ci/snapshots "$$INSTA_SNAPSHOT_REFERENCES_FILE"
 
 # Takes an hour and more, and needs root (a small tmpfs) and strace. The PostgreSQL clusters are the tests' own.
 torture: ## run the fault tests in full; TESTS=kill some of them, TORTURE_SCALE=10 a tenth of each
@@ -37,7 +41,17 @@ conformance: ## run stock client libraries against the server
 	cargo build --locked --bin latchkey
 	conformance/run
 
-check: check-code check-dependencies check-generated ## check format, lints, documentation, dependencies and generated files
+check: check-compiler check-words check-code check-dependencies check-generated ## check words, format, lints, documentation, dependencies and generated files
+
+# Any stable compiler from the minimum in Cargo.toml on builds the project; lints and formatting may differ with another one.
+check-compiler:
+	@tested="$$(<.ci/tested-rust)"; used="$$(rustc --version | cut -d ' ' -f 2)"; \
+	if [ "$$used" != "$$tested" ]; then \
+		echo "NOTE: this is Rust $$used; the code is tested with $$tested (.ci/tested-rust), so lints and formatting may differ"; \
+	fi
+
+check-words:
+	.ci/words
 
 check-code:
 	cargo fmt --all --check
@@ -45,8 +59,11 @@ check-code:
 	cargo clippy --locked --test torture -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
+# cargo machete: a dependency that it reports wrongly goes into `[package.metadata.cargo-machete]`, with the reason beside it.
 check-dependencies:
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny --version '^0.20.2'
+	@command -v cargo-machete >/dev/null || cargo install --locked cargo-machete --version '^0.9.2'
+	cargo machete --skip-target-dir
 	cargo fetch --locked
 	cargo deny --offline check --hide-inclusion-graph bans licenses sources
 	@if timeout 20 cargo deny fetch db </dev/null; then \
@@ -82,6 +99,10 @@ generate: ## write schema.graphql and the generated pages of docs/
 
 bench: ## measure the token endpoint against a bare floor, what tokens are worth against bare handlers, refused GraphQL requests, lists and changes of many keys, a million keys in memory
 	cargo bench --locked --profile "$(PROFILE)" --bench exchange --bench verify --bench graphql --bench lists --bench registry
+
+release: ## build the files of a release: the binary, its debug information apart, checksums
+	cargo build --locked --release --bin latchkey
+	.ci/release "$(TARGET_DIR)/release/latchkey" "$(TARGET_DIR)/dist"
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
