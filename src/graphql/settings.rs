@@ -92,11 +92,6 @@ impl Settings {
         self.0.activity_retention_days
     }
 
-    /// How long the counts of reports will be kept, in months. Nothing is counted yet, and nothing removed.
-    async fn rollup_retention_months(&self) -> i32 {
-        self.0.rollup_retention_months
-    }
-
     /// Where people find help; an https or mailto address.
     async fn support_url(&self) -> Option<&str> {
         self.0.support_url.as_deref()
@@ -137,8 +132,6 @@ pub(super) struct UpdateSettingsInput {
     default_grace_period_seconds: Option<i32>,
     /// How long events of the activity log are kept, from 1 to 3,650 days; older ones are removed for good.
     activity_retention_days: Option<i32>,
-    /// How long the counts of reports will be kept, from 1 to 120 months. Nothing is counted yet, and nothing removed.
-    rollup_retention_months: Option<i32>,
     /// Where people find help; an https or mailto address.
     support_url: MaybeUndefined<String>,
 }
@@ -160,7 +153,6 @@ impl UpdateSettingsInput {
             default_call_limit: quota(self.default_call_rate_limit, "defaultCallRateLimit")?,
             default_grace_period_seconds: self.default_grace_period_seconds,
             activity_retention_days: self.activity_retention_days,
-            rollup_retention_months: self.rollup_retention_months,
             support_url: given(self.support_url, Ok)?,
         })
     }
