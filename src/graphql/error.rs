@@ -100,55 +100,55 @@ pub(super) fn finish(error: &mut ServerError, fallback: &'static str, request_id
     }
 }
 
-/// Which rule a correctable mistake broke. Values can be added.
+/// The rule that an input violates. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(super) enum UserErrorCode {
-    /// Another object of the same owner has the name.
+    /// The name is already in use by another object of the same kind (for API keys: of the same owner).
     NameTaken,
-    /// The value is not allowed here; the message says what is.
+    /// The value is not allowed; the message says what is.
     Invalid,
-    /// The text is too long; the message says how long it may be.
+    /// The text is too long; the message has the maximum.
     TooLong,
-    /// There is no such object that the caller could change.
+    /// There is no such object that the caller can change.
     NotFound,
-    /// More objects were named than one call can take.
+    /// The request selects more objects than one call can process.
     SelectionTooLarge,
-    /// The caller cannot give or obtain a scope that it does not hold itself.
+    /// The caller cannot assign or obtain a scope that it does not hold.
     ScopeNotHeld,
-    /// Somebody else has changed the object since it was read.
+    /// The object has changed since it was read. Read it again and retry.
     VersionConflict,
-    /// The owner has as many API keys as the settings allow; `targetId` names one of them.
+    /// The owner already has as many API keys as the settings allow; `targetId` names one of them.
     KeyAlreadyExists,
-    /// The settings ask for an end, and there is none.
+    /// The settings require an end date, and there is none.
     PolicyExpiryRequired,
-    /// The end lies further ahead than the settings allow.
+    /// The end date is further in the future than the settings allow.
     PolicyExpiryTooFar,
-    /// Other objects need it; `relatedIds` names them.
+    /// Other objects still use it; `relatedIds` names them.
     InUse,
-    /// It came with the server and stays as it is.
+    /// Built-in objects cannot be changed or deleted.
     BuiltIn,
-    /// Without this user nobody could administer the server.
+    /// This user is the last administrator; without it, nobody could administer the server.
     LastAdministrator,
-    /// The filter matches another number of objects than expected.
+    /// The filter matches a different number of objects than `expectedCount`.
     CountChanged,
-    /// The change needs somebody who may approve API keys.
+    /// Only callers who may approve API keys can make this change.
     ApprovalRequired,
-    /// The `Idempotency-Key` came with another request before.
+    /// The same `Idempotency-Key` was already used for a different request.
     IdempotencyKeyReused,
 }
 
-/// A mistake that the caller can correct.
+/// An error that the caller can correct.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct UserError {
-    /// Which rule was broken.
+    /// The rule that was violated.
     code: UserErrorCode,
-    /// The path of the input field at fault, outermost first; null when no single field is.
+    /// The path of the invalid input field, outermost first; null if the error is not about one field.
     field: Option<Vec<String>>,
-    /// What happened and what to do, for people.
+    /// What went wrong and what to do, for people to read. Programs should use `code`.
     message: String,
-    /// The object that could not be changed, or that stands in the way.
+    /// The id of the object that could not be changed, or that is in the way.
     target_id: Option<ID>,
-    /// Objects that stand in the way: at most 100 of them, when they are many.
+    /// The ids of other objects that are in the way, at most 100.
     related_ids: Option<Vec<ID>>,
 }
 

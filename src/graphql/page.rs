@@ -81,26 +81,26 @@ pub(super) async fn counted(
 /// Makes the connection and edge types of one kind of row; with a count where the list can be counted.
 macro_rules! connection {
     ($node:ty, $edge:ident, $connection:ident $(, $count:ident)?) => {
-        /// A row of a list with its place.
+        /// One row of a page and its cursor.
         #[derive(SimpleObject)]
         pub(super) struct $edge {
             /// The row.
             node: $node,
-            /// The place of this row, for `after` and `before`. Opaque, and valid for the same order only.
+            /// The position of this row, for `after` and `before`. Opaque; only valid for the same list and sort order.
             cursor: String,
         }
 
-        /// Part of a list.
+        /// One page of a list.
         #[derive(SimpleObject)]
         pub(super) struct $connection {
             /// The rows with their places.
             edges: Vec<$edge>,
             /// The rows.
             nodes: Vec<$node>,
-            /// Whether there is more, and where this part begins and ends.
+            /// The cursors of this page, and whether there are more rows.
             page_info: PageInfo,
             $(
-                /// How many rows the whole list has. Counted only when it is asked for.
+                /// The number of rows in the whole list. Only counted if selected.
                 $count: Option<i64>,
             )?
         }
