@@ -226,8 +226,8 @@ impl Activity {
         self.0.token_id.as_deref()
     }
 
-    /// The number of events this entry stands for. When many exchanges are refused, one entry counts those of a whole
-    /// minute.
+    /// The number of events this entry stands for. It is 1, except for an entry that counts refused exchanges: when
+    /// many are refused within a minute, only the first ones have entries of their own.
     async fn count(&self) -> Long {
         Long(self.0.count)
     }

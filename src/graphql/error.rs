@@ -18,22 +18,23 @@ pub mod code {
     }
 
     codes! {
-        UNAUTHENTICATED "401" "No access token, or one that is not valid (any more)."
-        FORBIDDEN "200" "A scope is missing; `requiredScopes` names those of which one would do."
-        READ_ONLY "403" "A mutation with a read-only API key."
-        BAD_USER_INPUT "200; 400, 406, 415 before anything is parsed"
-            "An argument, a variable or the request itself is not allowed; the message says what is."
-        METHOD_NOT_ALLOWED "405" "A mutation by GET."
-        PERSISTED_DOCUMENT_NOT_FOUND "404" "No document of this id is known; send its text too."
-        DOCUMENT_NOT_ALLOWED "400" "The server accepts known documents only, and this is none of them."
+        UNAUTHENTICATED "401" "The access token is missing, invalid or expired."
+        FORBIDDEN "200" "A scope is missing; any one of `requiredScopes` is sufficient."
+        READ_ONLY "403" "A read-only API key was used for a mutation."
+        BAD_USER_INPUT "200; 400, 406, 415 if the request could not be parsed"
+            "An argument, a variable or the request is invalid; the message says what is expected."
+        METHOD_NOT_ALLOWED "405" "A mutation was sent with GET."
+        PERSISTED_DOCUMENT_NOT_FOUND "404" "No document with this id is registered; send the document text \
+            as well."
+        DOCUMENT_NOT_ALLOWED "400" "The server accepts registered documents only, and this is not one of them."
         COST_LIMIT_EXCEEDED "400; 413 for a body over 256 KiB"
-            "The document is too long, too deep, too broad or too dear."
-        GRAPHQL_PARSE_FAILED "400" "The document is not GraphQL."
-        GRAPHQL_VALIDATION_FAILED "400" "The document or its variables do not fit the schema."
-        RATE_LIMITED "429" "The limit of the API key is reached; `retryAfter` is in seconds."
-        UNAVAILABLE "200; 503 when the token could not be checked" "The database does not answer; try again."
+            "The document is too long, too deep, too broad or too expensive."
+        GRAPHQL_PARSE_FAILED "400" "The document is not valid GraphQL."
+        GRAPHQL_VALIDATION_FAILED "400" "The document or its variables do not match the schema."
+        RATE_LIMITED "429" "The rate limit of the API key is exceeded; `retryAfter` is in seconds."
+        UNAVAILABLE "200; 503 when the token could not be checked" "The database is unavailable; try again."
         INTERNAL "200; 500 when the token could not be checked"
-            "A defect; the log has the details under `requestId`."
+            "An internal error; the server's log has the details under `requestId`."
     }
 }
 
@@ -86,7 +87,7 @@ pub(super) fn finish(error: &mut ServerError, fallback: &'static str, request_id
                 tracing::error!(request_id, path = ?error.path, cause = %cause, "a field failed");
             }
             Error::Unavailable => {
-                tracing::warn!(request_id, path = ?error.path, "the database did not answer");
+                tracing::warn!(request_id, path = ?error.path, "the database is unavailable");
             }
             Error::Unauthenticated | Error::Denied { .. } | Error::ReadOnly | Error::Refused(_) => {}
         }

@@ -94,7 +94,7 @@ impl ApiKeyFilter {
 /// Names of scopes, whether there are such scopes or not: nothing is granted what does not exist.
 fn scope_names(names: Vec<String>) -> Result<Vec<String>> {
     if names.len() > MAX_SCOPES {
-        let message = format!("Name at most {MAX_SCOPES} scopes; this names {}.", names.len());
+        let message = format!("Use at most {MAX_SCOPES} scopes. This has {}.", names.len());
         return Err(UserError::invalid("scopes", message).into());
     }
     // No name has it, and PostgreSQL fails on it.

@@ -37,13 +37,17 @@ impl ApiKeySelection {
             Self::Ids(ids) => Ok(Selection::of(parse_ids("selection", &ids)?)?),
             Self::Matching(matching) => {
                 let expected = u64::try_from(matching.expected_count).map_err(|_| {
-                    UserError::invalid("selection", "Give the number of API keys that match.")
+                    UserError::invalid(
+                        "selection",
+                        "`expectedCount` must be the number of API keys that match, at least 0.",
+                    )
                 })?;
                 Ok(Selection::Matching { filter: Box::new(matching.filter.parse()?), expected })
             }
             Self::Continuation(next) => {
-                let id = Uuid::try_parse(&next)
-                    .map_err(|_| UserError::invalid("selection", "Give the `next` of an earlier call."))?;
+                let id = Uuid::try_parse(&next).map_err(|_| {
+                    UserError::invalid("selection", "`continuation` must be the `next` of an earlier call.")
+                })?;
                 Ok(Selection::Rest(SelectionId(id)))
             }
         }

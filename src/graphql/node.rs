@@ -180,7 +180,7 @@ impl NodeQueries {
     ) -> async_graphql::Result<Option<Vec<Place>>> {
         let most = usize::try_from(MAX_PAGE).unwrap_or(usize::MAX);
         if ids.len() > most {
-            let message = format!("Ask for at most {most} objects; these are {}.", ids.len());
+            let message = format!("Request at most {most} objects. This has {}.", ids.len());
             return Err(field_error(Error::from(UserError::invalid("ids", message))));
         }
         let find = async |id| Place(find(ctx, id).await);

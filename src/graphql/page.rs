@@ -26,7 +26,7 @@ impl PageArguments {
     pub(super) fn parse(self) -> Result<PageRequest> {
         let (field, length) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
-                return Err(UserError::invalid("last", "Ask for `first` or for `last`, not both.").into());
+                return Err(UserError::invalid("last", "Use `first` or `last`, not both.").into());
             }
             (first, None) => ("first", first),
             (None, last) => ("last", last),
@@ -35,10 +35,7 @@ impl PageArguments {
             None => DEFAULT_PAGE,
             Some(length) => {
                 u64::try_from(length).ok().filter(|length| *length <= MAX_PAGE).ok_or_else(|| {
-                    UserError::invalid(
-                        field,
-                        format!("A page has from 0 to {MAX_PAGE} rows; this asks for {length}."),
-                    )
+                    UserError::invalid(field, format!("A page has from 0 to {MAX_PAGE} rows, not {length}."))
                 })?
             }
         };
@@ -58,7 +55,7 @@ fn cursor(field: &'static str, text: &str) -> Result<Cursor> {
 fn not_a_cursor(field: &'static str) -> Error {
     UserError::invalid(
         field,
-        "This is no cursor of this list and order: take one from its `pageInfo` or `edges`.",
+        "This is not a cursor of this list and sort order. Use one from its `pageInfo` or `edges`.",
     )
     .into()
 }

@@ -20,7 +20,7 @@ impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
             Value::String(text) => Timestamp::from_str(&text).map(Self).map_err(|_| {
-                InputValueError::custom("a DateTime is written as in 2026-11-21T09:30:00Z (RFC 3339)")
+                InputValueError::custom("a DateTime has the form 2026-11-21T09:30:00Z (RFC 3339)")
             }),
             other => Err(InputValueError::expected_type(other)),
         }
@@ -47,7 +47,7 @@ impl ScalarType for Long {
             Value::Number(number) => number
                 .as_i64()
                 .map(Self)
-                .ok_or_else(|| InputValueError::custom("a Long is a whole number of 64 bits")),
+                .ok_or_else(|| InputValueError::custom("a Long must be a 64-bit integer")),
             _ => Err(InputValueError::expected_type(value)),
         }
     }
@@ -106,7 +106,7 @@ impl ScalarType for Json {
 /// Reads an id of one kind; the mistake names the input field.
 pub(super) fn parse_id<T: FromStr>(field: &'static str, id: &ID) -> Result<T> {
     id.parse().map_err(|_| {
-        Error::from(UserError::invalid(field, format!("`{}` is not an id of this kind.", shown(id))))
+        Error::from(UserError::invalid(field, format!("`{}` is not an id of the expected kind.", shown(id))))
     })
 }
 

@@ -58,7 +58,7 @@ pub(super) struct ChangePasswordInput {
 
 impl ChangePasswordInput {
     fn parse(self) -> Result<(Password, WantedPassword)> {
-        let wrong = || Mistake::invalid("currentPassword", "This is not your password.");
+        let wrong = || Mistake::invalid("currentPassword", "The current password is wrong.");
         let current = Password::claimed(Zeroizing::new(self.current_password)).ok_or_else(wrong)?;
         Ok((current, WantedPassword::new(Zeroizing::new(self.new_password))))
     }
