@@ -89,7 +89,7 @@ fn check(row: &settings::Model) -> Result<(), UserError> {
     let within = |field: &'static str, value: Option<i32>, bounds: std::ops::RangeInclusive<i32>| match value
     {
         Some(value) if !bounds.contains(&value) => {
-            let message = format!("Choose a number from {} to {}.", bounds.start(), bounds.end());
+            let message = format!("The value must be from {} to {}.", bounds.start(), bounds.end());
             Err(UserError::invalid(field, message))
         }
         _ => Ok(()),
@@ -104,13 +104,15 @@ fn check(row: &settings::Model) -> Result<(), UserError> {
     within("defaultGracePeriodSeconds", Some(row.default_grace_period_seconds), 0..=MAX_GRACE)?;
     within("activityRetentionDays", Some(row.activity_retention_days), 1..=MAX_DAYS)?;
     if row.default_call_limit_requests < LEAST_POINTS {
-        let message =
-            format!("Leave at least {LEAST_POINTS} points, so that these settings can be changed back.");
+        let message = format!(
+            "The limit must be at least {LEAST_POINTS} points, so that these settings can still be changed."
+        );
         return Err(UserError::invalid("defaultCallRateLimit", message));
     }
     match &row.support_url {
         Some(url) if !is_help_address(url) => {
-            let message = "Give an address such as https://help.example.com or mailto:help@example.com.";
+            let message =
+                "Set an https: or mailto: URL, such as https://help.example.com or mailto:help@example.com.";
             Err(UserError::invalid("supportUrl", message))
         }
         _ => Ok(()),
