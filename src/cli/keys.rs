@@ -68,7 +68,7 @@ async fn make(cx: &Context, options: &Create) -> anyhow::Result<Option<Created>>
     let about = options.description.as_deref().map(|text| description("description", text)).transpose();
     let owner = accounts::find_by_name(cx, &options.owner).await?.ok_or_else(|| {
         anyhow::anyhow!(
-            "there is no user with the e-mail address `{0}` and no service account named `{0}`",
+            "there is no user or service account `{}`: expected a user's e-mail address, or the name of a service account",
             options.owner
         )
     })?;

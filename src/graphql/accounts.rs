@@ -14,14 +14,14 @@ use super::scalars::DateTime;
 use super::scopes::Scope;
 use crate::actions::accounts::{Owner as OwnerRow, ServiceAccountRow, UserRow};
 
-/// A person who can sign in.
+/// A person with an account.
 #[derive(Clone, Debug)]
 pub(super) struct User {
     account: account::Model,
     user: user::Model,
 }
 
-/// A person who can sign in.
+/// A person with an account.
 #[Object]
 impl User {
     /// The id, such as `user_01j9…`.
@@ -49,19 +49,19 @@ impl User {
         self.account.active
     }
 
-    /// The roles assigned to the user directly, by name.
+    /// The roles assigned to the user directly, sorted by name.
     #[graphql(complexity = "2 * child_complexity")]
     async fn roles(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Role>> {
         Ok(load(ctx, RolesOfUser(self.user.id)).await?.unwrap_or_default().into_iter().map(Role).collect())
     }
 
-    /// The groups the user is a member of, by name.
+    /// The groups the user is a member of, sorted by name.
     #[graphql(complexity = "2 * child_complexity")]
     async fn groups(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Group>> {
         Ok(load(ctx, GroupsOfUser(self.user.id)).await?.unwrap_or_default().into_iter().map(Group).collect())
     }
 
-    /// The scopes the user holds now, through roles and groups, by name.
+    /// The scopes the user holds now, through roles and groups, sorted by name.
     #[graphql(complexity = "5 * child_complexity")]
     async fn effective_scopes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Scope>> {
         let scopes = load(ctx, ScopesOfUser(self.account.id)).await?.unwrap_or_default();
@@ -90,14 +90,14 @@ impl From<UserRow> for User {
     }
 }
 
-/// An account for software instead of a person. It cannot sign in; its API keys do not depend on anyone staying active.
+/// An account for software. It cannot sign in, and its API keys keep working when people leave.
 #[derive(Clone, Debug)]
 pub(super) struct ServiceAccount {
     account: account::Model,
     service_account: service_account::Model,
 }
 
-/// An account for software instead of a person. It cannot sign in; its API keys do not depend on anyone staying active.
+/// An account for software. It cannot sign in, and its API keys keep working when people leave.
 #[Object]
 impl ServiceAccount {
     /// The id, such as `svc_01j9…`.
@@ -110,7 +110,7 @@ impl ServiceAccount {
         &self.service_account.name
     }
 
-    /// What it is for, in free text.
+    /// What it is for, as free text.
     async fn description(&self) -> Option<&str> {
         self.service_account.description.as_deref()
     }

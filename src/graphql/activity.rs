@@ -115,9 +115,9 @@ pub(super) enum ActivityKind {
 pub(super) enum Outcome {
     /// It succeeded.
     Ok,
-    /// The client secret was wrong.
+    /// The client secret or the password was wrong.
     BadSecret,
-    /// There is no client with this client id.
+    /// There is no client with this client id, or no user with this e-mail address.
     UnknownClient,
     /// The API key is disabled.
     Disabled,
@@ -125,7 +125,7 @@ pub(super) enum Outcome {
     Expired,
     /// The API key has been deleted.
     Deleted,
-    /// The owner of the API key is deactivated.
+    /// The owner of the API key, or the user who signs in, is deactivated.
     OwnerInactive,
     /// The owner of the API key does not hold `keys:use`.
     UseNotPermitted,

@@ -128,7 +128,7 @@ pub(super) enum UserErrorCode {
     InUse,
     /// Built-in objects cannot be changed or deleted.
     BuiltIn,
-    /// This user is the last administrator; without it, nobody could administer the server.
+    /// The change would leave no active administrator.
     LastAdministrator,
     /// The filter matches a different number of objects than `expectedCount`.
     CountChanged,
@@ -147,9 +147,9 @@ pub(super) struct UserError {
     field: Option<Vec<String>>,
     /// What went wrong and what to do, for people to read. Programs should use `code`.
     message: String,
-    /// The id of the object that could not be changed, or that is in the way.
+    /// The id of the object that could not be changed, or that prevents the change.
     target_id: Option<ID>,
-    /// The ids of other objects that are in the way, at most 100.
+    /// The ids of other objects that prevent the change, at most 100.
     related_ids: Option<Vec<ID>>,
 }
 

@@ -39,18 +39,18 @@ impl Group {
         &self.0.name
     }
 
-    /// What it is for, in free text.
+    /// What it is for, as free text.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// The roles that members hold through the group, by name.
+    /// The roles that members hold through the group, sorted by name.
     #[graphql(complexity = "2 * child_complexity")]
     async fn roles(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Role>> {
         Ok(load(ctx, RolesOfGroup(self.0.id)).await?.unwrap_or_default().into_iter().map(Role).collect())
     }
 
-    /// The members that the caller can see, by e-mail address.
+    /// The members that the caller can see, sorted by e-mail address.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn members(
@@ -89,7 +89,7 @@ pub(super) struct GroupFilter {
 pub(super) struct CreateGroupInput {
     /// The name, unique; at most 100 characters.
     name: String,
-    /// What it is for, in free text; at most 1,000 characters.
+    /// What it is for, as free text of at most 1,000 characters.
     description: Option<String>,
     /// The ids of the roles that members hold through the group.
     role_ids: Option<Vec<ID>>,
@@ -117,7 +117,7 @@ pub(super) struct UpdateGroupInput {
     version: Option<i32>,
     /// The new name.
     name: Option<String>,
-    /// What it is for, in free text.
+    /// What it is for, as free text.
     description: MaybeUndefined<String>,
     /// The ids of the roles of the group; replaces the list.
     role_ids: Option<Vec<ID>>,
@@ -160,7 +160,7 @@ pub(super) struct GroupQueries;
 /// Groups.
 #[Object]
 impl GroupQueries {
-    /// Groups, by name.
+    /// Groups, sorted by name.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn groups(
@@ -197,7 +197,7 @@ impl GroupMutations {
     async fn create_group(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The new object.")] input: CreateGroupInput,
+        #[graphql(desc = "The group to create.")] input: CreateGroupInput,
     ) -> async_graphql::Result<Option<GroupPayload>> {
         let cx = context(ctx)?;
         GroupPayload::from_result(async { actions::groups::create(cx, input.parse()?).await }.await)

@@ -21,7 +21,7 @@ pub(super) enum ApiKeyBy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "AccountKind")]
 pub(super) enum OwnerKind {
-    /// A person who can sign in.
+    /// A person with an account.
     User,
     /// A service account.
     ServiceAccount,

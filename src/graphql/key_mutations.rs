@@ -33,7 +33,7 @@ impl RateLimitQuotaInput {
 pub(super) struct CreateApiKeyInput {
     /// The name, unique among the owner's keys; at most 100 characters.
     name: String,
-    /// What it is for, in free text; at most 1,000 characters.
+    /// What it is for, as free text of at most 1,000 characters.
     description: Option<String>,
     /// The id of the owner; the caller's own account if omitted. Another owner requires `keys:create:any`.
     owner_id: Option<ID>,
@@ -48,11 +48,13 @@ pub(super) struct CreateApiKeyInput {
     allowed_networks: Option<Vec<Cidr>>,
     /// The end date; if omitted, `defaultKeyLifetimeDays` of the settings applies.
     expires_at: Option<DateTime>,
-    /// Lifetime of its access tokens in seconds; from 60 to `maxTokenLifetimeSeconds` of the settings.
+    /// Lifetime of its access tokens in seconds; from 60 to `maxTokenLifetimeSeconds` of the settings. The default of
+    /// the settings if omitted.
     token_lifetime_seconds: Option<i32>,
-    /// The rate limit of token exchanges.
+    /// The rate limit of token exchanges; the default of the settings if omitted.
     token_rate_limit: Option<RateLimitQuotaInput>,
-    /// The rate limit of requests made with its tokens, in points (see `RateLimit`).
+    /// The rate limit of requests made with its tokens, in points (see `RateLimit`); the default of the settings if
+    /// omitted.
     call_rate_limit: Option<RateLimitQuotaInput>,
     /// Whether to issue a secret; true if omitted. A key without one gets it later from `regenerateSecrets`.
     issue_secret: Option<bool>,
@@ -81,13 +83,13 @@ impl CreateApiKeyInput {
 /// Input of `updateApiKey`. Omitted fields stay unchanged; null clears a field that may be empty.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct UpdateApiKeyInput {
-    /// Which API key.
+    /// The id of the API key to change.
     id: ID,
     /// The version last read. If the object has changed since, nothing is changed and the error is `VERSION_CONFLICT`.
     version: Option<i32>,
     /// The new name.
     name: Option<String>,
-    /// What it is for, in free text.
+    /// What it is for, as free text.
     description: MaybeUndefined<String>,
     /// The ids of the roles of the key; replaces the list. Null for both `roleIds` and `scopes` makes a user's key
     /// inherit all scopes of its owner.
@@ -161,7 +163,7 @@ impl KeyMutations {
     async fn create_api_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The new object.")] input: CreateApiKeyInput,
+        #[graphql(desc = "The API key to create.")] input: CreateApiKeyInput,
     ) -> async_graphql::Result<Option<CreateApiKeyPayload>> {
         let result = match input.parse() {
             Ok(new) => actions::create(context(ctx)?, new, idempotency(ctx)).await,

@@ -55,7 +55,7 @@ pub(super) struct SecretInfo {
     hint: String,
     /// When it was created.
     created_at: DateTime,
-    /// When the secret stops working, if it has been replaced; null for the current secret.
+    /// Until when a replaced secret keeps working; null for the current secret.
     valid_until: Option<DateTime>,
     /// When it was last exchanged for an access token; null if never. Up to one second behind.
     last_used_at: Option<DateTime>,
@@ -173,7 +173,7 @@ impl ApiKey {
         &self.0.name
     }
 
-    /// What it is for, in free text.
+    /// What it is for, as free text.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
@@ -205,7 +205,7 @@ impl ApiKey {
         self.0.inherits_owner
     }
 
-    /// The roles assigned to it, by name.
+    /// The roles assigned to it, sorted by name.
     #[graphql(complexity = "5 * child_complexity")]
     async fn roles(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Role>> {
         Ok(load(ctx, RolesOf(self.of())).await?.unwrap_or_default().into_iter().map(Role).collect())
@@ -379,7 +379,7 @@ impl KeyQueries {
             desc = "Which API keys to return. If omitted, all but deleted keys and those of inactive owners."
         )]
         filter: Option<ApiKeyFilter>,
-        #[graphql(desc = "The sort order; newest first if omitted.")] order_by: Option<ApiKeyOrder>,
+        #[graphql(desc = "The sort order. If omitted, newest first.")] order_by: Option<ApiKeyOrder>,
         #[graphql(
             desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
         )]

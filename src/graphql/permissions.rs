@@ -34,7 +34,7 @@ impl PermissionPreviewInput {
     }
 }
 
-/// The scopes that a key would be granted, and those that it would be assigned but not granted, by name.
+/// The scopes that a key would be granted, and those that it would be assigned but not granted, sorted by name.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct PermissionPreview {
     /// The scopes that a token issued now would have.

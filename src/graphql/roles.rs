@@ -38,7 +38,7 @@ impl Role {
         &self.0.name
     }
 
-    /// What it is for, in free text.
+    /// What it is for, as free text.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
@@ -48,7 +48,7 @@ impl Role {
         self.0.built_in
     }
 
-    /// The scopes that it grants now, by name.
+    /// The scopes that it grants now, sorted by name.
     #[graphql(complexity = "10 * child_complexity")]
     async fn scopes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Scope>> {
         let scopes = load(ctx, ScopesOfRole(self.0.id)).await?.unwrap_or_default();
@@ -74,7 +74,7 @@ pub(super) struct RoleQueries;
 /// Roles.
 #[Object]
 impl RoleQueries {
-    /// Roles, by name.
+    /// Roles, sorted by name.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn roles(
@@ -106,7 +106,7 @@ impl RoleQueries {
 pub(super) struct CreateRoleInput {
     /// The name, unique; at most 100 characters.
     name: String,
-    /// What it is for, in free text; at most 1,000 characters.
+    /// What it is for, as free text of at most 1,000 characters.
     description: Option<String>,
     /// The names of the scopes that it grants.
     scopes: Vec<String>,
@@ -121,7 +121,7 @@ pub(super) struct UpdateRoleInput {
     version: Option<i32>,
     /// The new name.
     name: Option<String>,
-    /// What it is for, in free text.
+    /// What it is for, as free text.
     description: MaybeUndefined<String>,
     /// The names of the scopes that the role grants; replaces the list.
     scopes: Option<Vec<String>>,
@@ -162,7 +162,7 @@ impl RoleMutations {
     async fn create_role(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The new object.")] input: CreateRoleInput,
+        #[graphql(desc = "The role to create.")] input: CreateRoleInput,
     ) -> async_graphql::Result<Option<RolePayload>> {
         let cx = context(ctx)?;
         let create = async {

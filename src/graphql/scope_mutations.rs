@@ -20,7 +20,7 @@ pub(super) struct CreateApiInput {
     identifier: String,
     /// The display name; at most 100 characters.
     name: String,
-    /// What it is, in free text; at most 1,000 characters.
+    /// What it is, as free text of at most 1,000 characters.
     description: Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct UpdateApiInput {
     identifier: Option<String>,
     /// The new name.
     name: Option<String>,
-    /// What it is, in free text.
+    /// What it is, as free text.
     description: MaybeUndefined<String>,
 }
 
@@ -73,7 +73,7 @@ pub(super) struct CreateScopeInput {
     api_id: ID,
     /// The name, unique, such as `invoices:read`: words of lower-case letters, digits and hyphens, separated by colons.
     name: String,
-    /// What it permits, in free text; at most 1,000 characters.
+    /// What it permits, as free text of at most 1,000 characters.
     description: Option<String>,
     /// Whether it permits reading or changing. Read-only API keys are granted `READ` scopes only.
     kind: ScopeKind,
@@ -96,7 +96,7 @@ impl CreateScopeInput {
 pub(super) struct UpdateScopeInput {
     /// The id of the scope to change.
     id: ID,
-    /// What it permits, in free text.
+    /// What it permits, as free text.
     description: MaybeUndefined<String>,
     /// Whether it permits reading or changing. The caller must hold the scope to change this.
     kind: Option<ScopeKind>,
@@ -144,7 +144,7 @@ impl ScopeMutations {
     async fn create_api(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The new object.")] input: CreateApiInput,
+        #[graphql(desc = "The API to create.")] input: CreateApiInput,
     ) -> async_graphql::Result<Option<ApiPayload>> {
         let cx = context(ctx)?;
         ApiPayload::from_result(async { apis::create(cx, input.parse()?).await }.await)
@@ -178,7 +178,7 @@ impl ScopeMutations {
     async fn create_scope(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The new object.")] input: CreateScopeInput,
+        #[graphql(desc = "The scope to create.")] input: CreateScopeInput,
     ) -> async_graphql::Result<Option<ScopePayload>> {
         let cx = context(ctx)?;
         ScopePayload::from_result(async { scopes::create(cx, input.parse()?).await }.await)

@@ -46,7 +46,7 @@ impl Scope {
         &self.0.name
     }
 
-    /// What it permits, in free text.
+    /// What it permits, as free text.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
@@ -90,7 +90,7 @@ impl Api {
         &self.0.name
     }
 
-    /// What it is, in free text.
+    /// What it is, as free text.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
@@ -100,7 +100,7 @@ impl Api {
         self.0.built_in
     }
 
-    /// Its scopes, by name.
+    /// Its scopes, sorted by name.
     #[graphql(complexity = "20 * child_complexity")]
     async fn scopes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Scope>> {
         let scopes = load(ctx, ScopesOfApi(self.0.id)).await?.unwrap_or_default();
@@ -164,7 +164,7 @@ impl ScopeQueries {
         Ok(Some(ApiConnection::new(page, Api::from, count).map_err(field_error)?))
     }
 
-    /// Scopes of all APIs, by name.
+    /// Scopes of all APIs, sorted by name.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn scopes(

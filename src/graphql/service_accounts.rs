@@ -26,7 +26,7 @@ pub(super) struct ServiceAccountFilter {
 pub(super) struct CreateServiceAccountInput {
     /// The name, unique; at most 100 characters.
     name: String,
-    /// What it is for, in free text; at most 1,000 characters.
+    /// What it is for, as free text of at most 1,000 characters.
     description: Option<String>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct UpdateServiceAccountInput {
     version: Option<i32>,
     /// The new name.
     name: Option<String>,
-    /// What it is for, in free text.
+    /// What it is for, as free text.
     description: MaybeUndefined<String>,
 }
 
@@ -73,7 +73,7 @@ pub(super) struct ServiceAccountQueries;
 /// Service accounts.
 #[Object]
 impl ServiceAccountQueries {
-    /// Service accounts, by name. Without `service-accounts:read`, only the one the caller acts for.
+    /// Service accounts, sorted by name. Without `service-accounts:read`, only the one the caller acts for.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn service_accounts(
@@ -112,7 +112,7 @@ impl ServiceAccountMutations {
     async fn create_service_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The new object.")] input: CreateServiceAccountInput,
+        #[graphql(desc = "The service account to create.")] input: CreateServiceAccountInput,
     ) -> async_graphql::Result<Option<ServiceAccountPayload>> {
         let cx = context(ctx)?;
         let create = async {

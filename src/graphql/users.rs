@@ -157,7 +157,7 @@ pub(super) struct UserQueries;
 /// Users.
 #[Object]
 impl UserQueries {
-    /// Users, by e-mail address. Without `users:read`, only the caller.
+    /// Users, sorted by e-mail address. Without `users:read`, only the caller.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn users(

@@ -139,7 +139,7 @@ impl Viewer {
         #[graphql(desc = "Which API keys to return; all but deleted ones if omitted.")] filter: Option<
             ApiKeyFilter,
         >,
-        #[graphql(desc = "The sort order; newest first if omitted.")] order_by: Option<ApiKeyOrder>,
+        #[graphql(desc = "The sort order. If omitted, newest first.")] order_by: Option<ApiKeyOrder>,
         #[graphql(
             desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
         )]

@@ -112,7 +112,7 @@ async fn what_is_no_network_is_refused_with_what_would_be_right_and_changes_noth
     `2001:db8::1/32` has bits set beyond the prefix. Did you mean 2001:db8::/32?
     `fe80::1%eth0` has a zone id, which is only valid on one machine.
     `example.com` is not a network such as 10.0.0.0/8 or 2001:db8::/32, and not an IP address.
-    `` is no network such as 10.0.0.0/8 or 2001:db8::/32, and no address.
+    `` is not a network such as 10.0.0.0/8 or 2001:db8::/32, and not an IP address.
     Use at most 100 networks. This has 101.
     ");
     for wrong in [json!([8]), json!([null]), json!([["10.0.0.0/8"]]), json!({}), json!(true)] {

@@ -130,7 +130,7 @@ async fn mistakes_in_the_file_of_settings_stop_the_start() {
     trusted_proxies = 7
       latchkey: invalid setting `trusted_proxies` (LATCHKEY_TRUSTED_PROXIES): expected a list of strings, or one string with commas between
     listen =
-cannot read       latchkey: latchkey.toml: TOML parse error at line 1, column 9
+      latchkey: cannot read latchkey.toml: TOML parse error at line 1, column 9
       |
     1 | listen =
       |         ^

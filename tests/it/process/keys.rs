@@ -176,8 +176,8 @@ async fn what_cannot_be_a_key_is_refused_and_not_made() {
     an unknown role: latchkey: there is no role named `emperor`
     an unknown scope: latchkey: There is no scope `keys:reed`.
     two scopes in one: latchkey: There is no scope `keys:read keys:write`.
-    an unknown person: latchkey: there is no user with the e-mail address and no service account named `eve@example.com`
-    an unknown service account: latchkey: there is no user with the e-mail address and no service account named `robot`
+    an unknown person: latchkey: there is no user or service account `eve@example.com`: expected a user's e-mail address, or the name of a service account
+    an unknown service account: latchkey: there is no user or service account `robot`: expected a user's e-mail address, or the name of a service account
     nothing for the operator: latchkey: A service account holds no scopes of its own. Assign roles or scopes to its API key.
     nothing for the operator, if absent: latchkey: A service account holds no scopes of its own. Assign roles or scopes to its API key.
     an end in the past: latchkey: The end date must be in the future.

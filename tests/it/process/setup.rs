@@ -40,7 +40,7 @@ async fn the_screen_names_the_file_and_the_address_and_never_the_token() {
     let server = latchkey(&place, &[]).set("LATCHKEY_LOG", "trace").serve().await;
     let token = token(&place);
     let screen = server.stdout();
-    assert!(screen.contains(&format!("with the token in {}", file(&place).display())), "{screen}");
+    assert!(screen.contains(&format!("with the setup token in {}", file(&place).display())), "{screen}");
     assert!(screen.contains(&format!("POST {}/setup\n", server.url)), "{screen}");
     assert_eq!(set_up(&server, &token, "ada@example.com").await, 204);
     assert_eq!(set_up(&server, &token, "eve@example.com").await, 401);

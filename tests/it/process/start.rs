@@ -69,32 +69,32 @@ async fn the_first_screen_says_where_everything_is_and_what_to_do_next() {
         insta::assert_snapshot!(screen(&server, &place), @"
         Latchkey 0.1.0 is listening on http://ADDRESS
 
-          Clients reach it at   http://ADDRESS
+          Public URL            http://ADDRESS
           Token endpoint        http://ADDRESS/oauth/token
           GraphQL               http://ADDRESS/graphql
           Console               http://ADDRESS/ (not part of this version yet)
           Database              PostgreSQL
           Master key            from the settings
 
-          There is no administrator yet. Make one, on this machine:
+          There is no administrator yet. Create one on this machine:
             latchkey admin create --email ada@example.com --password-stdin
-          or with the token in DIRECTORY/setup-token, which works once and for an hour:
+          or with the setup token in DIRECTORY/setup-token, which is valid once, for one hour:
             POST http://ADDRESS/setup
         ");
     } else {
         insta::assert_snapshot!(screen(&server, &place), @"
         Latchkey 0.1.0 is listening on http://ADDRESS
 
-          Clients reach it at   http://ADDRESS
+          Public URL            http://ADDRESS
           Token endpoint        http://ADDRESS/oauth/token
           GraphQL               http://ADDRESS/graphql
           Console               http://ADDRESS/ (not part of this version yet)
           Database              SQLite in DIRECTORY/latchkey.db
           Master key            in DIRECTORY/master.key (back it up: without it, the database cannot be read)
 
-          There is no administrator yet. Make one, on this machine:
+          There is no administrator yet. Create one on this machine:
             latchkey admin create --email ada@example.com --password-stdin
-          or with the token in DIRECTORY/setup-token, which works once and for an hour:
+          or with the setup token in DIRECTORY/setup-token, which is valid once, for one hour:
             POST http://ADDRESS/setup
         ");
     }

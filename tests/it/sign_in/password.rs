@@ -17,9 +17,9 @@ const WEAK: [(&str, &str); 6] = [
     ("Xk3-91vmPq-", "Use at least 12 characters."),
     // More than twelve bytes, fewer than twelve characters.
     ("пароль-ключ", "Use at least 12 characters."),
-    ("passwordpassword", "This password is easy to guess"),
-    ("111111111111111111", "This password is easy to guess"),
-    ("abcdefghijklmnop", "This password is easy to guess"),
+    ("passwordpassword", "This password is too easy to guess"),
+    ("111111111111111111", "This password is too easy to guess"),
+    ("abcdefghijklmnop", "This password is too easy to guess"),
 ];
 
 fn input(current: &str, new: &str) -> Value {
@@ -169,7 +169,7 @@ async fn what_everybody_knows_of_a_person_is_no_password_of_theirs() {
         assert_eq!(mistake["code"], "INVALID");
         assert_eq!(mistake["field"], json!(["input", "password"]));
         assert!(
-            mistake["message"].as_str().unwrap().starts_with("This password is easy to guess"),
+            mistake["message"].as_str().unwrap().starts_with("This password is too easy to guess"),
             "{mistake}"
         );
     };
@@ -220,7 +220,8 @@ async fn setting_up_refuses_weak_passwords_and_keeps_the_token() {
         crate::harness::Answer::of(server.guest().post("/setup").json(&body))
     };
     let long = of_bytes(1025);
-    let own = [("ada@example.com", "This password is easy to guess"), (&*long, "Use at most 1024 bytes.")];
+    let own =
+        [("ada@example.com", "This password is too easy to guess"), (&*long, "Use at most 1024 bytes.")];
     for (new, problem) in WEAK.into_iter().chain(own) {
         let answer = set_up(new).await;
         assert_eq!(code(&answer), (400, "BAD_USER_INPUT".to_owned()));

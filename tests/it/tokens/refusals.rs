@@ -61,7 +61,7 @@ async fn a_wrong_secret_and_an_unknown_client_look_the_same() {
     insta::assert_snapshot!(whole(&first_basic), @r#"
     401
     cache-control: no-store
-    content-length: 94
+    content-length: 88
     content-type: application/json
     pragma: no-cache
     www-authenticate: Basic realm="latchkey", charset="UTF-8"

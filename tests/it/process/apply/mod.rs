@@ -260,7 +260,7 @@ async fn what_fails_halfway_says_how_far_it_came_and_goes_on_the_next_time() {
     create role clerk
     ");
     let (told, cause) = ended.stderr.split_once("): ").unwrap();
-    insta::assert_snapshot!(told, @r#"latchkey: cannot create group "Billing team" (4 of 5 changes made; apply the file again for the rest"#);
+    insta::assert_snapshot!(told, @r#"latchkey: cannot create group "Billing team" (4 of 5 changes applied; apply the file again for the rest"#);
     assert!(cause.contains("group_members"), "{cause}");
     server.run_sql("ALTER TABLE hidden RENAME TO group_members").await;
     insta::assert_snapshot!(apply(server.place(), BILLING).succeed().await, @r#"
