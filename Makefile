@@ -4,16 +4,16 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
-PROFILE ?= release
+RUN_PROFILE := $(or $(PROFILE),quick)
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
-BUILT := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/latchkey
+BUILT := $(TARGET_DIR)/$(if $(filter dev,$(RUN_PROFILE)),debug,$(RUN_PROFILE))/latchkey
 GENERATED := schema.graphql docs/errors.md docs/configuration.md docs/features.md
 LATCHKEY := cargo run --locked --quiet --
 
 .PHONY: run test test-all test-long test-rust torture conformance check check-compiler check-words check-code check-dependencies check-generated generate bench release help
 
-run: ## build the server and start it (PROFILE=dev for a quick build)
-	cargo build --locked --profile "$(PROFILE)" --bin latchkey
+run: ## build the server and start it (PROFILE=release for the fastest server)
+	cargo build --locked --profile "$(RUN_PROFILE)" --bin latchkey
 	@mkdir -p bin && ln -sfn "$$(realpath "$(BUILT)")" bin/latchkey
 	exec bin/latchkey serve
 
@@ -98,7 +98,7 @@ generate: ## write schema.graphql and the generated pages of docs/
 	@for file in $(GENERATED); do mv "$(TARGET_DIR)/generated/$$file" "$$file"; done
 
 bench: ## measure the token endpoint against a bare floor, what tokens are worth against bare handlers, refused GraphQL requests, lists and changes of many keys, a million keys in memory
-	cargo bench --locked --profile "$(PROFILE)" --bench exchange --bench verify --bench graphql --bench lists --bench registry
+	cargo bench --locked --profile "$(or $(PROFILE),release)" --bench exchange --bench verify --bench graphql --bench lists --bench registry
 
 release: ## build the files of a release: the binary, its debug information apart, checksums
 	cargo build --locked --release --bin latchkey

@@ -6,22 +6,22 @@ use entity::GlobalId;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No credential, or one that is not valid (any more).
-    #[error("Present a valid access token.")]
+    #[error("A valid access token is required.")]
     Unauthenticated,
     /// The credential is valid and lacks a permission: any one of these scopes would do.
-    #[error("This needs the scope {}.", .required.join(" or "))]
+    #[error("This requires the scope {}.", .required.join(" or "))]
     Denied { required: Vec<&'static str> },
     /// The credential is valid and read-only.
-    #[error("This API key is read-only: it cannot be used to change anything.")]
+    #[error("This API key is read-only: it cannot be used for mutations.")]
     ReadOnly,
     /// What the caller can correct.
     #[error("{}", .0.message)]
     Refused(Box<UserError>),
     /// The store does not answer; it is worth trying again.
-    #[error("The server cannot reach its database: try again.")]
+    #[error("The database is unavailable. Try again.")]
     Unavailable,
     /// A defect or a broken environment. The cause goes to the log only.
-    #[error("Something went wrong on the server. The log has the details under this request's id.")]
+    #[error("Internal server error. The server's log has the details under this request id.")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -74,13 +74,13 @@ impl UserError {
 
     /// It is part of the server and stays as it is.
     pub fn built_in(what: &str, target: impl Into<GlobalId>) -> Self {
-        let message = format!("This {what} came with the server and cannot be changed or deleted.");
+        let message = format!("This {what} is built in: it cannot be changed or deleted.");
         Self::new(UserErrorCode::BuiltIn, "id", message).about(target)
     }
 
     /// Somebody else was faster.
     pub fn conflict(what: &str, target: impl Into<GlobalId>) -> Self {
-        let message = format!("Somebody else has changed this {what} since you read it: read it again.");
+        let message = format!("This {what} has changed since you read it. Read it again and retry.");
         Self::new(UserErrorCode::VersionConflict, "version", message).about(target)
     }
 

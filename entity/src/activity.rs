@@ -168,7 +168,6 @@ pub struct Model {
     pub request_id: Option<String>,
     /// The `jti` of the token that was issued, refused or revoked.
     pub token_id: Option<String>,
-    pub operation: Option<String>,
     /// How many events this row stands for.
     pub count: i64,
     /// JSON: before and after of a change, the reason of a refusal. Never a secret.

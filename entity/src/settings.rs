@@ -22,7 +22,6 @@ pub struct Model {
     pub default_call_limit_seconds: i32,
     pub default_grace_period_seconds: i32,
     pub activity_retention_days: i32,
-    pub rollup_retention_months: i32,
     pub support_url: Option<String>,
     pub version: i32,
 }

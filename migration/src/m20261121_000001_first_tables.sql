@@ -193,16 +193,16 @@ CREATE TABLE revoked_tokens (
 CREATE INDEX revoked_tokens_key ON revoked_tokens (key_id);
 CREATE INDEX revoked_tokens_ends_at ON revoked_tokens (ends_at);
 
--- How far things have come: epoch rises with every change of who may do what and of the settings, last_change with every
--- change that a server keeps in memory.
-CREATE TABLE policy (
+-- Counts changes: epoch rises with every change of who may do what and of the settings, last_change with every
+-- change that concerns what servers cache.
+CREATE TABLE change_counter (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     epoch BIGINT NOT NULL,
     last_change BIGINT NOT NULL
 );
-INSERT INTO policy VALUES (1, 0, 0);
+INSERT INTO change_counter VALUES (1, 0, 0);
 
--- What changed, in the order of commits, for the memory of every server: keys, or everything.
+-- What each change invalidates in the cache of every server: keys, or everything. In the order of commits.
 CREATE TABLE changes (
     seq BIGINT NOT NULL PRIMARY KEY,
     key_ids BYTEA
@@ -269,12 +269,11 @@ CREATE TABLE settings (
     default_call_limit_seconds INTEGER NOT NULL,
     default_grace_period_seconds INTEGER NOT NULL,
     activity_retention_days INTEGER NOT NULL,
-    rollup_retention_months INTEGER NOT NULL,
     support_url TEXT,
     version INTEGER NOT NULL
 );
 INSERT INTO settings VALUES
-    (1, NULL, FALSE, FALSE, FALSE, NULL, NULL, 600, 3600, 60, 60, 10000, 60, 0, 90, 24, NULL, 1);
+    (1, NULL, FALSE, FALSE, FALSE, NULL, NULL, 600, 3600, 60, 60, 10000, 60, 0, 90, NULL, 1);
 
 CREATE TABLE activity (
     id UUID NOT NULL PRIMARY KEY,
@@ -291,28 +290,11 @@ CREATE TABLE activity (
     user_agent TEXT,
     request_id TEXT,
     token_id TEXT,
-    operation TEXT,
     count BIGINT NOT NULL,
     detail TEXT
 ) WITHOUT ROWID;
 CREATE INDEX activity_key ON activity (key_id, id);
 CREATE INDEX activity_owner ON activity (owner_id, id);
-
-CREATE TABLE rollups (
-    width_seconds INTEGER NOT NULL CHECK (width_seconds IN (900, 86400)),
-    start BIGINT NOT NULL,
-    node INTEGER NOT NULL,
-    key_id UUID NOT NULL,
-    owner_id UUID NOT NULL,
-    kind SMALLINT NOT NULL,
-    outcome SMALLINT NOT NULL,
-    operation_type SMALLINT NOT NULL,
-    operation TEXT NOT NULL,
-    count BIGINT NOT NULL,
-    cost BIGINT NOT NULL,
-    latency TEXT,
-    PRIMARY KEY (width_seconds, start, node, key_id, owner_id, kind, outcome, operation_type, operation)
-) WITHOUT ROWID;
 
 -- The scopes that a role grants now. The two arms never meet, and UNION ALL lets a condition reach into both.
 CREATE VIEW role_grants AS

@@ -18,8 +18,8 @@ BEGIN
         owner_id UUID, target_kind SMALLINT, target_id UUID, ip TEXT, user_agent TEXT, request_id TEXT, token_id TEXT,
         count BIGINT, detail TEXT, version INTEGER, generation BIGINT, epoch BIGINT, as_of BIGINT)
     WHERE e.version IS NULL
-       OR e.as_of = (SELECT last_change FROM policy)
-       OR e.epoch = (SELECT epoch FROM policy) AND EXISTS (
+       OR e.as_of = (SELECT last_change FROM change_counter)
+       OR e.epoch = (SELECT epoch FROM change_counter) AND EXISTS (
            SELECT 1 FROM api_keys k JOIN accounts o ON o.id = k.owner_id
            WHERE k.id = e.key_id AND k.state = 'ENABLED' AND k.version = e.version
              AND o.active AND o.generation = e.generation);

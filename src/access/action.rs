@@ -34,7 +34,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// All actions, in the order of the printed policy.
+    /// All actions, in the order in which permissions are printed.
     pub const ALL: [Self; 28] = [
         Self::ViewSelf,
         Self::EditSelf,

@@ -39,12 +39,12 @@ const fn write(name: &'static str, description: &'static str) -> BuiltInScope {
 
 /// Latchkey's own scopes.
 pub const SCOPES: [BuiltInScope; 21] = [
-    read(KEYS_USE, "Use API keys that belong to oneself"),
+    read(KEYS_USE, "Use one's own API keys"),
     read(KEYS_READ, "See one's own API keys"),
     write(KEYS_WRITE, "Create, change, rotate and delete one's own API keys"),
-    read(KEYS_READ_ANY, "See everybody's API keys"),
-    write(KEYS_WRITE_ANY, "Change, rotate and delete everybody's API keys"),
-    write(KEYS_CREATE_ANY, "Create API keys for others"),
+    read(KEYS_READ_ANY, "See all API keys"),
+    write(KEYS_WRITE_ANY, "Change, rotate and delete all API keys"),
+    write(KEYS_CREATE_ANY, "Create API keys for other owners"),
     read("users:read", "See users"),
     write("users:write", "Create, change and deactivate users"),
     read("service-accounts:read", "See service accounts"),
@@ -55,11 +55,11 @@ pub const SCOPES: [BuiltInScope; 21] = [
     write("roles:write", "Create, change and delete roles"),
     read(SCOPES_READ, "See APIs and their scopes"),
     write("scopes:write", "Create, change and delete APIs and their scopes"),
-    read(ACTIVITY_READ, "See and export activity that concerns oneself"),
-    read(ACTIVITY_READ_ANY, "See and export everybody's activity"),
+    read(ACTIVITY_READ, "See and export activity that concerns one's own account"),
+    read(ACTIVITY_READ_ANY, "See and export all activity"),
     read("settings:read", "See the settings"),
     write("settings:write", "Change the settings"),
-    read(TOKENS_INTROSPECT, "Ask whether an access token is valid"),
+    read(TOKENS_INTROSPECT, "Introspect access tokens"),
 ];
 
 /// A role that every installation has.
@@ -99,12 +99,12 @@ impl Grants {
 pub const ROLES: [BuiltInRole; 5] = [
     BuiltInRole {
         name: ADMIN_ROLE,
-        description: "Everything, now and in future",
+        description: "Every scope, now and in the future",
         grants: Grants::Everything,
     },
     BuiltInRole {
         name: "key-manager",
-        description: "Everybody's API keys, and seeing who owns them",
+        description: "Manage all API keys, and see who owns them",
         grants: Grants::MemberAnd(&[
             KEYS_READ_ANY,
             KEYS_WRITE_ANY,
@@ -115,17 +115,13 @@ pub const ROLES: [BuiltInRole; 5] = [
     },
     BuiltInRole {
         name: "analyst",
-        description: "One's own API keys, and everybody's activity",
+        description: "Manage one's own API keys, and see all activity",
         grants: Grants::MemberAnd(&[ACTIVITY_READ_ANY]),
     },
-    BuiltInRole {
-        name: "auditor",
-        description: "Seeing everything, changing nothing",
-        grants: Grants::EveryRead,
-    },
+    BuiltInRole { name: "auditor", description: "See everything, change nothing", grants: Grants::EveryRead },
     BuiltInRole {
         name: MEMBER_ROLE,
-        description: "One's own API keys and activity",
+        description: "Manage one's own API keys, and see one's own activity",
         grants: Grants::MemberAnd(&[]),
     },
 ];

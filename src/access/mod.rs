@@ -3,7 +3,7 @@
 mod action;
 pub mod builtin;
 mod caller;
-pub mod policy;
+pub mod permissions;
 mod reach;
 mod scopes;
 

@@ -4,7 +4,7 @@ use entity::{AccountId, KeyId};
 
 use super::{Action, Scopes};
 
-/// Proof that an action was granted, and the rows that it covers. Only the policy makes one, and every query on owned
+/// Proof that an action was granted, and the rows that it covers. Only `permissions` makes one, and every query on owned
 /// rows demands one: code that forgot to ask does not compile.
 #[derive(Clone, Debug)]
 pub struct Reach {

@@ -105,7 +105,7 @@ pub async fn delete(cx: &Context, id: ApiId) -> Result<ApiId> {
     let left = scopes::of_api(&*tx, id).await?;
     if !left.is_empty() {
         let by = left.iter().take(100).map(|scope| scope.id.into()).collect();
-        return Err(UserError::in_use("This API has scopes: delete them first.", id, by).into());
+        return Err(UserError::in_use("This API still has scopes. Delete them first.", id, by).into());
     }
     scopes::delete_api(&*tx, id).await?;
     let detail = serde_json::json!({ "before": snapshot(&api) });
@@ -130,7 +130,7 @@ async fn check_identifier(cx: &Context, tx: &Tx, identifier: &str, own: Option<A
     });
     match other {
         Some(other) => {
-            let message = format!("Another API has the identifier {identifier}.");
+            let message = format!("Another API already has the identifier {identifier}.");
             Err(UserError::new(UserErrorCode::NameTaken, "identifier", message).about(other.id).into())
         }
         None => Ok(()),

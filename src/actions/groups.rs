@@ -152,7 +152,7 @@ pub async fn delete(cx: &Context, id: GroupId) -> Result<GroupId> {
     let members = groups::some_members(&*tx, id).await?;
     if !members.is_empty() {
         let by = members.into_iter().map(Into::into).collect();
-        return Err(UserError::in_use("This group has members: remove them first.", id, by).into());
+        return Err(UserError::in_use("This group still has members. Remove them first.", id, by).into());
     }
     let detail = serde_json::json!({ "before": snapshot(&tx, &group).await? });
     groups::delete(&*tx, id).await?;
@@ -176,7 +176,7 @@ async fn existing_users(tx: &Tx, field: &'static str, wanted: &[UserId]) -> Resu
 async fn check_name(tx: &Tx, name: &str, own: Option<GroupId>) -> Result<()> {
     match groups::find_by_name(&**tx, name).await? {
         Some(other) if Some(other.id) != own => {
-            let message = format!("Another group is named `{name}`: choose another name.");
+            let message = format!("Another group is already named `{name}`. Choose another name.");
             Err(UserError::new(UserErrorCode::NameTaken, "name", message).about(other.id).into())
         }
         Some(_) | None => Ok(()),

@@ -34,7 +34,7 @@ pub async fn introspect(
     let cx = Context::new(Arc::clone(app), Caller::Machine(machine), origin, now);
     *spent = cx.spend(COST);
     if let Some(spent) = spent.filter(|spent| !spent.allowed) {
-        let description = "The limit of calls for this API key is reached.";
+        let description = "The call rate limit of this API key is exceeded.";
         let outcome = Outcome::RateLimited;
         return Err(ClientError::Refused(Refusal { outcome, description, spent: Some(spent) }));
     }

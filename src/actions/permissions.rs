@@ -57,14 +57,14 @@ pub async fn preview(cx: &Context, preview: &Preview) -> Result<Permissions> {
             cx.may(Action::PreviewKeyForOthers)?;
             other
         }
-        (None, None) => return Err(UserError::invalid("ownerId", "Say whose key it would be.").into()),
+        (None, None) => return Err(UserError::invalid("ownerId", "Set `ownerId`.").into()),
     };
     let db = cx.app.db.reader();
     let Some(account) = accounts::behind_rows(db, &[owner]).await?.pop() else {
         return Err(UserError::new(UserErrorCode::NotFound, "ownerId", "There is no such account.").into());
     };
     if !account.account().active {
-        let message = "This account is deactivated: its keys cannot be used.";
+        let message = "This account is deactivated: its API keys cannot be used.";
         return Err(UserError::invalid("ownerId", message).into());
     }
     let is_user = account.account().kind == AccountKind::User;

@@ -125,7 +125,7 @@ pub async fn delete(cx: &Context, id: RoleId) -> Result<RoleId> {
     let role = editable(&tx, id).await?;
     let holders: Vec<GlobalId> = roles::holders(&*tx, id).await?;
     if !holders.is_empty() {
-        let message = "Users, groups or API keys have this role: take it from them first.";
+        let message = "This role is still assigned to users, groups or API keys. Remove it from them first.";
         return Err(UserError::in_use(message, id, holders).into());
     }
     let detail = serde_json::json!({ "before": snapshot(&tx, &role).await? });
@@ -146,7 +146,7 @@ async fn editable(tx: &Tx, id: RoleId) -> Result<role::Model> {
 async fn check_name(tx: &Tx, name: &str, own: Option<RoleId>) -> Result<()> {
     match roles::find_by_name(&**tx, name).await? {
         Some(other) if Some(other.id) != own => {
-            let message = format!("Another role is named `{name}`: choose another name.");
+            let message = format!("Another role is already named `{name}`. Choose another name.");
             Err(UserError::new(UserErrorCode::NameTaken, "name", message).about(other.id).into())
         }
         Some(_) | None => Ok(()),

@@ -82,7 +82,7 @@ pub async fn create(cx: &Context, new: NewScope) -> Result<scope::Model> {
     let tx = cx.begin_directory().await?;
     match scopes::apis(&*tx).await?.into_iter().find(|api| api.id == new.api) {
         Some(api) if api.built_in => {
-            let message = "The scopes of Latchkey's own API are fixed.";
+            let message = "The scopes of Latchkey's own API cannot be changed.";
             return Err(UserError::new(UserErrorCode::BuiltIn, "apiId", message).about(api.id).into());
         }
         Some(_) => {}
@@ -90,7 +90,7 @@ pub async fn create(cx: &Context, new: NewScope) -> Result<scope::Model> {
     }
     let name = new.name.into_string();
     if let Some(other) = scopes::find_by_names(&*tx, std::slice::from_ref(&name)).await?.pop() {
-        let message = format!("There is a scope `{name}` already.");
+        let message = format!("The scope `{name}` already exists.");
         return Err(UserError::new(UserErrorCode::NameTaken, "name", message).about(other.id).into());
     }
     let scope = scope::Model {
@@ -135,7 +135,7 @@ pub async fn delete(cx: &Context, id: ScopeId) -> Result<ScopeId> {
     let scope = editable(&tx, id).await?;
     let holders = scopes::holders(&*tx, id).await?;
     if !holders.is_empty() {
-        let message = "Roles or API keys have this scope: take it from them first.";
+        let message = "This scope is still assigned to roles or API keys. Remove it from them first.";
         return Err(UserError::in_use(message, id, holders).into());
     }
     scopes::delete(&*tx, id).await?;

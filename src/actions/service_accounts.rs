@@ -89,7 +89,8 @@ pub async fn delete(cx: &Context, id: ServiceAccountId) -> Result<ServiceAccount
     let (account, row) = editable(&tx, id).await?;
     let owned = ownership::some_keys(&*tx, account.id).await?;
     if !owned.is_empty() {
-        let message = "This service account owns API keys, or did: delete those that are left and keep it.";
+        let message = "This service account has or had API keys, so it cannot be deleted. Delete the API \
+            keys that are left instead.";
         return Err(UserError::in_use(message, id, owned.into_iter().map(Into::into).collect()).into());
     }
     accounts::delete_service_account(&*tx, id).await?;
@@ -111,7 +112,7 @@ async fn editable(tx: &Tx, id: ServiceAccountId) -> Result<ServiceAccountRow> {
 async fn check_name(tx: &Tx, name: &str, own: Option<ServiceAccountId>) -> Result<()> {
     match accounts::service_account_by_name(&**tx, name).await? {
         Some(other) if Some(other.id) != own => {
-            let message = format!("Another service account is named `{name}`: choose another name.");
+            let message = format!("Another service account is already named `{name}`. Choose another name.");
             Err(UserError::new(UserErrorCode::NameTaken, "name", message).about(other.id).into())
         }
         Some(_) | None => Ok(()),

@@ -182,7 +182,7 @@ pub async fn list(cx: &Context) -> Result<Vec<(session::Model, bool)>> {
 pub async fn sign_out_everywhere(cx: &Context) -> Result<u64> {
     cx.may(Action::EditSelf)?;
     let Caller::Person(Person { user, .. }) = cx.caller else {
-        let message = "An API key cannot end sign-ins: sign in as the person, or change the password.";
+        let message = "An API key cannot end sessions. Sign in as the user, or change the password.";
         return Err(UserError { field: Vec::new(), ..UserError::invalid("", message) }.into());
     };
     // However little room the disk has: ending sign-ins takes none to speak of.
@@ -205,9 +205,9 @@ pub async fn change_password(cx: &Context, current: Password, new: WantedPasswor
         .await?
         .ok_or_else(|| Error::internal("a caller that is no user"))?;
     let new = judge("newPassword", new, &known_of(&user))?;
-    let wrong = || Error::from(UserError::invalid("currentPassword", "This is not your password."));
+    let wrong = || Error::from(UserError::invalid("currentPassword", "The current password is wrong."));
     if !cx.origin.ip.is_none_or(|ip| cx.app.limits.sign_in(&user.email, ip)) {
-        let message = "Too many attempts: wait a minute.";
+        let message = "Too many attempts. Wait a minute.";
         return Err(UserError::invalid("currentPassword", message).into());
     }
     if !cx.app.passwords.verify(current, user.password_hash.clone()).await? {

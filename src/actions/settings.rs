@@ -36,7 +36,6 @@ pub struct SettingsChanges {
     pub default_call_limit: Option<Quota>,
     pub default_grace_period_seconds: Option<i32>,
     pub activity_retention_days: Option<i32>,
-    pub rollup_retention_months: Option<i32>,
     pub support_url: Option<Option<String>>,
 }
 
@@ -72,7 +71,6 @@ fn apply(mut row: settings::Model, changes: SettingsChanges) -> settings::Model 
         max_token_lifetime_seconds,
         default_grace_period_seconds,
         activity_retention_days,
-        rollup_retention_months,
         support_url
     );
     if let Some(limit) = changes.default_token_limit {
@@ -91,7 +89,7 @@ fn check(row: &settings::Model) -> Result<(), UserError> {
     let within = |field: &'static str, value: Option<i32>, bounds: std::ops::RangeInclusive<i32>| match value
     {
         Some(value) if !bounds.contains(&value) => {
-            let message = format!("Choose a number from {} to {}.", bounds.start(), bounds.end());
+            let message = format!("The value must be from {} to {}.", bounds.start(), bounds.end());
             Err(UserError::invalid(field, message))
         }
         _ => Ok(()),
@@ -105,15 +103,16 @@ fn check(row: &settings::Model) -> Result<(), UserError> {
     within("defaultTokenLifetimeSeconds", Some(row.default_token_lifetime_seconds), 60..=longest)?;
     within("defaultGracePeriodSeconds", Some(row.default_grace_period_seconds), 0..=MAX_GRACE)?;
     within("activityRetentionDays", Some(row.activity_retention_days), 1..=MAX_DAYS)?;
-    within("rollupRetentionMonths", Some(row.rollup_retention_months), 1..=120)?;
     if row.default_call_limit_requests < LEAST_POINTS {
-        let message =
-            format!("Leave at least {LEAST_POINTS} points, so that these settings can be changed back.");
+        let message = format!(
+            "The limit must be at least {LEAST_POINTS} points, so that these settings can still be changed."
+        );
         return Err(UserError::invalid("defaultCallRateLimit", message));
     }
     match &row.support_url {
         Some(url) if !is_help_address(url) => {
-            let message = "Give an address such as https://help.example.com or mailto:help@example.com.";
+            let message =
+                "Set an https: or mailto: URL, such as https://help.example.com or mailto:help@example.com.";
             Err(UserError::invalid("supportUrl", message))
         }
         _ => Ok(()),
@@ -146,7 +145,6 @@ fn snapshot(row: &settings::Model) -> serde_json::Value {
         "defaultCallRateLimit": [row.default_call_limit_requests, row.default_call_limit_seconds],
         "defaultGracePeriodSeconds": row.default_grace_period_seconds,
         "activityRetentionDays": row.activity_retention_days,
-        "rollupRetentionMonths": row.rollup_retention_months,
         "supportUrl": row.support_url,
     })
 }

@@ -70,7 +70,7 @@ pub async fn first_administrator(
     let role = roles::find_by_name(&*tx, ADMIN_ROLE).await?;
     let role = role.ok_or_else(|| Error::internal("no administrators' role"))?;
     if let Some(other) = accounts::user_by_email(&*tx, &email).await? {
-        let message = format!("There is a user with the address {email} already.");
+        let message = format!("A user with the e-mail address {email} already exists.");
         return Err(UserError::new(UserErrorCode::NameTaken, "email", message).about(other.id).into());
     }
     let id = UserId(cx.id());

@@ -111,10 +111,13 @@ impl Exchange<'_> {
             ExchangeError::Refused(Refusal { outcome, description, spent: Some(spent) })
         };
         if !spent.allowed {
-            return Err(refused(Outcome::RateLimited, "The limit of exchanges for this API key is reached."));
+            return Err(refused(Outcome::RateLimited, "The token rate limit of this API key is exceeded."));
         }
         if !client.owner.may_use_keys {
-            return Err(refused(Outcome::UseNotPermitted, "The owner of this API key may not use API keys."));
+            return Err(refused(
+                Outcome::UseNotPermitted,
+                "The owner of this API key is not permitted to use API keys: it lacks the scope keys:use.",
+            ));
         }
         let grant =
             narrow(grantable, request).map_err(|(outcome, description)| refused(outcome, description))?;
@@ -166,7 +169,7 @@ fn token_lifetime(client: &Client, settings: &settings::Model, now: Timestamp) -
 type Narrowed<T> = Result<T, (Outcome, &'static str)>;
 
 const NOTHING_HELD: (Outcome, &str) =
-    (Outcome::InvalidScope, "This API key holds no scope that could be granted.");
+    (Outcome::InvalidScope, "This API key holds no scope that can be granted.");
 
 /// Step 7: the part of what can be granted that was asked for.
 fn narrow(grantable: &Grantable, request: &ExchangeRequest) -> Narrowed<Arc<Grant>> {
@@ -178,7 +181,7 @@ fn narrow(grantable: &Grantable, request: &ExchangeRequest) -> Narrowed<Arc<Gran
     let named = |resource: &String| policy.api(resource);
     let wanted: Option<Vec<ApiId>> = request.resources.iter().map(named).collect();
     let Some(wanted) = wanted else {
-        return Err((Outcome::InvalidTarget, "There is no API with the address given as resource."));
+        return Err((Outcome::InvalidTarget, "No API has the identifier given as resource."));
     };
     let scopes = narrow_scopes(&wanted, grantable, request.scope.as_deref())?;
     let granted =
@@ -201,7 +204,7 @@ fn narrow_scopes(wanted: &[ApiId], grantable: &Grantable, asked: Option<&str>) -
         None => available,
         Some(asked) if available.has_all(&asked) => asked,
         Some(_) => {
-            return Err((Outcome::InvalidScope, "A scope was asked for that this API key does not hold."));
+            return Err((Outcome::InvalidScope, "This API key does not hold every requested scope."));
         }
     };
     if scopes.is_empty() {

@@ -311,7 +311,7 @@ async fn existing_groups(cx: &Context, tx: &Tx, wanted: &[GroupId]) -> Result<()
 async fn check_email(tx: &Tx, email: &str, own: Option<UserId>) -> Result<()> {
     match accounts::user_by_email(&**tx, email).await? {
         Some(other) if Some(other.id) != own => {
-            let message = format!("There is a user with the address {email} already.");
+            let message = format!("A user with the e-mail address {email} already exists.");
             Err(UserError::new(UserErrorCode::NameTaken, "email", message).about(other.id).into())
         }
         Some(_) | None => Ok(()),
@@ -321,7 +321,7 @@ async fn check_email(tx: &Tx, email: &str, own: Option<UserId>) -> Result<()> {
 async fn check_handle(tx: &Tx, handle: &str, own: Option<UserId>) -> Result<()> {
     match accounts::user_by_handle(&**tx, handle).await? {
         Some(other) if Some(other.id) != own => {
-            let message = format!("There is a user with the handle {handle} already.");
+            let message = format!("A user with the handle {handle} already exists.");
             Err(UserError::new(UserErrorCode::NameTaken, "handle", message).about(other.id).into())
         }
         Some(_) | None => Ok(()),

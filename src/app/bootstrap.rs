@@ -39,7 +39,7 @@ pub async fn prepare(
     now: Timestamp,
 ) -> anyhow::Result<(ServerKeys, PasswordHasher)> {
     let tx = db.begin_exclusive().await?;
-    migration::Migrator::up(&*tx, None).await.context("the database could not be brought up to date")?;
+    migration::Migrator::up(&*tx, None).await.context("cannot migrate the database")?;
     let first_start = store::server_keys::data_keys(&*tx).await?.is_empty();
     let master_key = master_key(config, entropy, first_start)?;
     let seed = Seed { tx: &tx, entropy, now };
@@ -61,12 +61,12 @@ fn master_key(config: &Config, entropy: &dyn Random, first_start: bool) -> anyho
         MasterKeySource::File(path) => {
             if first_start && matches!(config.database, DatabaseUrl::Sqlite(_)) {
                 make_key_file(path, entropy)
-                    .with_context(|| format!("cannot make the master key {}", path.display()))?;
+                    .with_context(|| format!("cannot create the master key {}", path.display()))?;
             }
             let text = std::fs::read_to_string(path).with_context(|| {
                 format!(
-                    "cannot read the master key {}: give it by `master_key_file` (LATCHKEY_MASTER_KEY_FILE) or \
-                     LATCHKEY_MASTER_KEY; a new database on PostgreSQL needs a new one, `openssl rand -base64 32`",
+                    "cannot read the master key {}: set `master_key_file` (LATCHKEY_MASTER_KEY_FILE) or LATCHKEY_MASTER_KEY; \
+                     for a new database on PostgreSQL, create a key with `openssl rand -base64 32`",
                     path.display()
                 )
             })?;
@@ -74,7 +74,7 @@ fn master_key(config: &Config, entropy: &dyn Random, first_start: bool) -> anyho
         }
     };
     MasterKey::parse(&text)
-        .with_context(|| format!("{origin} holds no master key: that is 32 bytes in base64"))
+        .with_context(|| format!("{origin} does not contain a master key: expected 32 bytes in base64"))
 }
 
 /// The file appears whole or not at all. Two processes may start at once: the one that is there first stays.
@@ -100,7 +100,8 @@ fn signing_key_purpose(kid: &str) -> String {
 }
 
 async fn unwrap_keys(tx: &Tx, master_key: &MasterKey) -> anyhow::Result<(ServerKeys, PasswordHasher)> {
-    let wrong = "the master key does not fit the database: give the one that the database was made with";
+    let wrong =
+        "the master key does not match the database: use the master key that the database was created with";
     let (mut secrets, mut pepper) = (Vec::new(), None);
     for row in store::server_keys::data_keys(&**tx).await? {
         let plain = master_key.unwrap(&data_key_purpose(row.purpose, row.id), &row.wrapped).context(wrong)?;
@@ -120,7 +121,7 @@ async fn unwrap_keys(tx: &Tx, master_key: &MasterKey) -> anyhow::Result<(ServerK
         }
     }
     let (Some(pepper), Some(signer), false) = (pepper, signer, secrets.is_empty()) else {
-        bail!("the database has lost keys of the server: restore it from a backup");
+        bail!("the database has lost the server's own keys: restore it from a backup");
     };
     let keys = ServerKeys { secrets: SecretHasher::new(secrets), ring: KeyRing::new(signer, verifiers) };
     Ok((keys, PasswordHasher::new(pepper)))
@@ -202,7 +203,7 @@ impl Seed<'_> {
         let service_account = service_account::Model {
             id: ServiceAccountId(id),
             name: OPERATOR_ACCOUNT.to_owned(),
-            description: Some("Owns the keys made by the command without an owner".to_owned()),
+            description: Some("Owns API keys created on the command line without an owner".to_owned()),
             built_in: true,
         };
         Ok(store::accounts::add_service_account(&**self.tx, account, service_account).await?)
@@ -213,14 +214,14 @@ impl Seed<'_> {
             let plain = DataKey::generate(self.entropy);
             let wrapped = master_key
                 .wrap(self.entropy, &data_key_purpose(purpose, id), plain.as_bytes())
-                .context("a data key could not be wrapped")?;
+                .context("cannot encrypt a data key")?;
             let row = data_key::Model { id, purpose, wrapped, created_at: self.now };
             store::server_keys::add_data_key(&**self.tx, row).await?;
         }
         let key = NewSigningKey::generate()?;
         let wrapped_private_key = master_key
             .wrap(self.entropy, &signing_key_purpose(&key.kid), &key.private_key)
-            .context("the signing key could not be wrapped")?;
+            .context("cannot encrypt the signing key")?;
         let row = signing_key::Model {
             id: SigningKeyId(self.id()),
             kid: key.kid,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use entity::activity::{ActivityKind, Outcome};
 use entity::{AccountId, GlobalId, KeyId, SessionId, Timestamp, UserId};
 
-use crate::access::{Action, Caller, Person, Reach, policy};
+use crate::access::{Action, Caller, Person, Reach, permissions};
 use crate::app::App;
 use crate::app::limits::{Limit, Spent};
 use crate::error::{Error, Result};
@@ -88,7 +88,7 @@ impl Context {
 
     /// Asks for permission; the answer is what queries on owned rows demand.
     pub fn may(&self, action: Action) -> Result<Reach> {
-        policy::decide(action, &self.caller)
+        permissions::decide(action, &self.caller)
     }
 
     /// Opens a transaction that changes something.

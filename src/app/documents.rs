@@ -66,7 +66,7 @@ impl Documents {
         let mut known = HashMap::new();
         for path in manifests {
             let documents = manifest(path).with_context(|| {
-                format!("cannot use the manifest {} (setting `graphql_documents_files`)", path.display())
+                format!("cannot load the manifest {} (setting `graphql_documents_files`)", path.display())
             })?;
             known.extend(documents);
         }
@@ -103,14 +103,14 @@ impl Documents {
 
 fn manifest(path: &Path) -> anyhow::Result<Vec<(DocumentId, Arc<str>)>> {
     let json = fs::read_to_string(path)?;
-    let texts: HashMap<String, String> = serde_json::from_str(&json)
-        .context("it is no JSON object with ids as names and documents as text")?;
+    let texts: HashMap<String, String> =
+        serde_json::from_str(&json).context("expected a JSON object that maps ids to document texts")?;
     let mut documents = Vec::with_capacity(texts.len());
     for (name, text) in texts {
         let Ok(id) = name.parse::<DocumentId>() else {
-            bail!("`{name}` is no id: {SCHEME} and 64 lower-case hex characters");
+            bail!("`{name}` is not a valid id: expected {SCHEME} and 64 lower-case hexadecimal characters");
         };
-        ensure!(DocumentId::of(&text) == id, "the document of `{name}` has another digest");
+        ensure!(DocumentId::of(&text) == id, "the digest of the document does not match its id `{name}`");
         documents.push((id, text.into()));
     }
     Ok(documents)
@@ -165,11 +165,11 @@ mod tests {
     fn a_manifest_that_is_wrong_is_told_what_about() {
         let told = |manifest: &str| format!("{:#}", known(manifest, false).unwrap_err());
         for (manifest, about) in [
-            ("[]", "it is no JSON object"),
-            ("{", "it is no JSON object"),
-            ("{\"abc\": \"{ a }\"}", "`abc` is no id"),
-            (&manifest().replace("sha256:", "md5:"), "is no id"),
-            (&manifest().replace("scopes", "can"), "has another digest"),
+            ("[]", "expected a JSON object"),
+            ("{", "expected a JSON object"),
+            ("{\"abc\": \"{ a }\"}", "`abc` is not a valid id"),
+            (&manifest().replace("sha256:", "md5:"), "is not a valid id"),
+            (&manifest().replace("scopes", "can"), "does not match its id"),
         ] {
             let told = told(manifest);
             assert!(told.contains(about) && told.contains("graphql_documents_files"), "{manifest}: {told}");

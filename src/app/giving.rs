@@ -20,7 +20,8 @@ pub(crate) fn must_hold(cx: &Context, wanted: &Scopes, field: &'static str) -> R
         return Ok(());
     }
     let message = format!(
-        "You cannot give or obtain scopes that you do not hold yourself: {}. Choose roles and scopes within your own.",
+        "You cannot assign or obtain scopes that you do not hold: {}. Choose roles and scopes that you hold \
+            yourself.",
         lacking.text()
     );
     Err(UserError::new(UserErrorCode::ScopeNotHeld, field, message))
@@ -166,7 +167,8 @@ pub(crate) async fn may_not_obtain(
 }
 
 fn everything_not_held(field: &'static str) -> UserError {
-    let message = "This holds everything, now and in future: only who does so too can give or obtain it.";
+    let message = "This grants every scope, now and in the future. Only a caller that holds every scope as \
+        well can assign or obtain it.";
     UserError::new(UserErrorCode::ScopeNotHeld, field, message)
 }
 
@@ -199,7 +201,7 @@ pub(crate) async fn administrators_remain(tx: &Tx, before: bool, field: &'static
         return Ok(());
     }
     let message =
-        "Nobody could administer the server any more: give the role `admin` to somebody else first.";
+        "This would leave nobody to administer the server. Assign the role `admin` to another user first.";
     Err(UserError::new(UserErrorCode::LastAdministrator, field, message).into())
 }
 

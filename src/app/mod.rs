@@ -86,7 +86,7 @@ impl App {
             && let Some(directory) = path.parent()
         {
             make_private(path, directory).with_context(|| {
-                format!("cannot make the database {} (settings `data_dir`, `database_url`)", path.display())
+                format!("cannot create the database {} (settings `data_dir`, `database_url`)", path.display())
             })?;
         }
         let db = Database::connect(&config.database).await.with_context(|| {
@@ -162,13 +162,13 @@ impl Writer {
     /// Waits until the log has everything it was given, and closes the database. All that holds the [`App`] must be gone.
     pub async fn finish(self) {
         if let Err(error) = self.journal.await {
-            tracing::error!(%error, "the writer of the log ended early");
+            tracing::error!(%error, "the log writer stopped early");
         }
         if let Err(error) = self.usage.finish(&self.db).await {
-            tracing::warn!(%error, "the last uses of keys could not be written");
+            tracing::warn!(%error, "the last use of API keys could not be saved");
         }
         if let Err(error) = self.refusals.finish(&self.db, &self.activity_ids).await {
-            tracing::warn!(%error, "refused exchanges of the last minute were counted and could not be written");
+            tracing::warn!(%error, "the counts of refused exchanges of the last minute could not be saved");
         }
         self.db.close().await;
     }

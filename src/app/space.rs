@@ -46,7 +46,7 @@ impl Space {
                 total: disk.f_blocks.saturating_mul(disk.f_frsize),
             }),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the room on the disk cannot be measured");
+                tracing::warn!(%error, "cannot determine the free disk space");
                 None
             }
             Err(_) => None,
@@ -69,10 +69,14 @@ impl Space {
             tracing::error!(
                 free,
                 mark,
-                "the disk has little room left: exchanges and changes are refused until it has more"
+                "the disk is almost full: token exchanges and changes are refused until space is freed"
             );
         } else {
-            tracing::warn!(free, mark, "the disk has room again: exchanges and changes go on");
+            tracing::warn!(
+                free,
+                mark,
+                "the disk has enough free space again: token exchanges and changes are accepted"
+            );
         }
     }
 

@@ -15,15 +15,15 @@ use crate::values::{self, Name};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Make a user who may do everything.
+    /// Create a user with the role `admin`.
     Create {
         /// The user's e-mail address.
         #[arg(long)]
         email: String,
-        /// The name to show; the address when left out.
+        /// The display name; the e-mail address if omitted.
         #[arg(long)]
         display_name: Option<String>,
-        /// Read the password from standard input: options can be seen by everybody on the machine.
+        /// Read the password from standard input: other users of the machine can see command-line options.
         #[arg(long, required = true)]
         password_stdin: bool,
     },
@@ -33,7 +33,7 @@ pub(super) async fn run(config: &Config, verb: Verb) -> anyhow::Result<()> {
     let Verb::Create { email, display_name, password_stdin } = verb;
     let email = values::email("email", &email).map_err(Error::from)?;
     if !password_stdin {
-        bail!("give the password on standard input, with --password-stdin");
+        bail!("pass the password on standard input, with --password-stdin");
     }
     let name = display_name
         .map(|name| Name::parse("display-name", &name))
@@ -46,11 +46,11 @@ pub(super) async fn run(config: &Config, verb: Verb) -> anyhow::Result<()> {
     writer.finish().await;
     let id = result.map_err(|error| match error {
         Error::Refused(refused) if refused.field == ["password"] => {
-            anyhow::anyhow!("the password is not usable: {}", refused.message)
+            anyhow::anyhow!("invalid password: {}", refused.message)
         }
         error => error.into(),
     })?;
-    print(&format!("Made the administrator {email} ({id}).\n"))
+    print(&format!("Created the administrator {email} ({id}).\n"))
 }
 
 /// The first line of standard input.

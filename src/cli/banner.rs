@@ -11,23 +11,23 @@ pub(super) fn text(config: &Config, server: &Server, setup_token: Option<&Path>)
     let master_key = match &config.master_key {
         MasterKeySource::Given(_) => "from the settings".to_owned(),
         MasterKeySource::File(path) => {
-            format!("in {} (back it up: without it, the database is worthless)", path.display())
+            format!("in {} (back it up: without it, the database cannot be read)", path.display())
         }
     };
     let next = match setup_token {
-        None => "  Make an API key:\n    latchkey keys create --name NAME --role member --owner E-MAIL\n"
+        None => "  Create an API key:\n    latchkey keys create --name NAME --role member --owner E-MAIL\n"
             .to_owned(),
         Some(path) => format!(
-            "  There is no administrator yet. Make one, on this machine:\n    \
+            "  There is no administrator yet. Create one on this machine:\n    \
              latchkey admin create --email ada@example.com --password-stdin\n  \
-             or with the token in {}, which works once and for an hour:\n    \
+             or with the setup token in {}, which is valid once, for one hour:\n    \
              POST {url}/setup\n",
             path.display()
         ),
     };
     format!(
         "Latchkey {version} is listening on http://{address}\n\n  \
-         Clients reach it at   {url}\n  \
+         Public URL            {url}\n  \
          Token endpoint        {url}/oauth/token\n  \
          GraphQL               {url}/graphql\n  \
          Console               {url}/ (not part of this version yet)\n  \

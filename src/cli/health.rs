@@ -13,13 +13,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) fn check(config: &Config) -> anyhow::Result<()> {
     let address = reachable(config.listen);
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
-        .with_context(|| format!("nobody listens on {address}"))?;
+        .with_context(|| format!("nothing is listening on {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(
         format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
     )?;
     let mut answer = Vec::new();
-    stream.take(4096).read_to_end(&mut answer).context("the server does not answer")?;
+    stream.take(4096).read_to_end(&mut answer).context("the server does not respond")?;
     if !answer.starts_with(b"HTTP/1.1 200 ") {
         bail!("the server on {address} is not ready");
     }

@@ -16,7 +16,7 @@ use crate::values::{Name, description};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Make an API key and print its client id and secret, for the only time.
+    /// Create an API key and print its client id and secret. The secret is not shown again.
     Create(Create),
 }
 
@@ -25,28 +25,28 @@ pub(super) struct Create {
     /// The name, unique among the owner's keys.
     #[arg(long)]
     name: String,
-    /// What it is for.
+    /// What it is for, in free text.
     #[arg(long)]
     description: Option<String>,
-    /// A role to give, by name; may be repeated.
+    /// The name of a role to assign; can be repeated.
     #[arg(long = "role")]
     roles: Vec<String>,
-    /// A scope to give beside the roles; may be repeated.
+    /// A scope to assign in addition to the roles; can be repeated.
     #[arg(long = "scope")]
     scopes: Vec<String>,
-    /// Whose key it is: a user's e-mail address, or the name of a service account.
+    /// The owner: a user's e-mail address, or the name of a service account.
     #[arg(long, default_value = OPERATOR_ACCOUNT)]
     owner: String,
-    /// Bar it from every mutation and from WRITE scopes.
+    /// Make the key read-only: no mutations, and no WRITE scopes.
     #[arg(long)]
     read_only: bool,
-    /// Its end, such as 2027-01-31T00:00:00Z; what the settings say when left out.
+    /// The end date, such as 2027-01-31T00:00:00Z; the default of the settings if omitted.
     #[arg(long)]
     expires_at: Option<Timestamp>,
-    /// If the owner has a key of that name, do nothing and end with 0.
+    /// If the owner already has a key of that name, do nothing and exit with 0.
     #[arg(long)]
     if_absent: bool,
-    /// Print JSON instead of lines for a shell.
+    /// Print JSON instead of shell variables.
     #[arg(long)]
     json: bool,
 }
@@ -68,7 +68,7 @@ async fn make(cx: &Context, options: &Create) -> anyhow::Result<Option<Created>>
     let about = options.description.as_deref().map(|text| description("description", text)).transpose();
     let owner = accounts::find_by_name(cx, &options.owner).await?.ok_or_else(|| {
         anyhow::anyhow!(
-            "there is no user with the e-mail address and no service account named `{}`",
+            "there is no user with the e-mail address `{0}` and no service account named `{0}`",
             options.owner
         )
     })?;

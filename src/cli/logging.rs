@@ -13,8 +13,8 @@ use crate::config::{Config, LogFormat};
 /// Starts logging as the settings say.
 pub(super) fn start(config: &Config) -> anyhow::Result<()> {
     let filter = filter(&config.log).with_context(|| {
-        let expected = "no level such as info and no filter such as latchkey=debug,warn";
-        format!("the setting `log` (LATCHKEY_LOG) is wrong: `{}` is {expected}", config.log)
+        let expected = "not a level such as info, and not a filter such as latchkey=debug,warn";
+        format!("invalid setting `log` (LATCHKEY_LOG): `{}` is {expected}", config.log)
     })?;
     let terminal = std::io::stderr().is_terminal();
     let json = match config.log_format {

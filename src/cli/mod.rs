@@ -50,23 +50,23 @@ struct Settings {
 enum Verb {
     /// Start the server (the default).
     Serve,
-    /// Bring the database up to date, and make the keys of the server on the first run.
+    /// Migrate the database, and create the server's own keys on the first run.
     Migrate,
     /// Print the GraphQL schema.
     Schema,
-    /// Administrators.
+    /// Manage administrators.
     #[command(subcommand)]
     Admin(admin::Verb),
-    /// API keys.
+    /// Manage API keys.
     #[command(subcommand)]
     Keys(keys::Verb),
-    /// Make APIs, scopes, roles and groups as a file says them.
+    /// Create and update APIs, scopes, roles and groups from a file.
     Apply(apply::Apply),
-    /// Ask the server on this machine whether it is ready.
+    /// Check whether the server on this machine is ready.
     Healthcheck,
     /// Print a generated page of the documentation.
     Docs {
-        /// Which page.
+        /// The page to print.
         page: Page,
     },
 }
@@ -120,7 +120,7 @@ async fn with_settings(settings: &Settings, verb: Option<Verb>) -> anyhow::Resul
 async fn serve(config: &Config) -> anyhow::Result<()> {
     logging::start(config)?;
     for name in config::unknown_variables() {
-        tracing::warn!("the environment variable {name} is no setting and has no effect");
+        tracing::warn!("the environment variable {name} is not a setting and has no effect");
     }
     let server = Server::bind(config, SystemClock::shared(), SystemEntropy::shared()).await?;
     // Before anybody can know that the server is there, and tell it to stop.

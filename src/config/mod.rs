@@ -141,9 +141,9 @@ pub struct Overrides {
 /// A setting, or the file of settings, is wrong: which one, why, and what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum WrongSetting {
-    #[error("the setting `{name}` ({ENVIRONMENT}{}) is wrong: {problem}", name.to_uppercase())]
+    #[error("invalid setting `{name}` ({ENVIRONMENT}{}): {problem}", name.to_uppercase())]
     Setting { name: String, problem: String },
-    #[error("{FILE} cannot be read: {0}")]
+    #[error("cannot read {FILE}: {0}")]
     File(String),
 }
 
@@ -197,18 +197,20 @@ impl Config {
         let listen = SocketAddr::from_str(&raw.listen).map_err(|_| {
             WrongSetting::new(
                 "listen",
-                format!("`{}` is no address with a port such as 127.0.0.1:8080", raw.listen),
+                format!("`{}` is not an address with a port, such as 127.0.0.1:8080", raw.listen),
             )
         })?;
         let public_url = raw.public_url.as_deref().map(public_url).transpose()?;
         if public_url.is_none() && !listen.ip().is_loopback() {
             let problem = format!(
-                "it is needed when the server listens beyond loopback (on {listen}): set the address that clients use, such as https://keys.example.com"
+                "required when the server listens on a non-loopback address ({listen}): set the URL that \
+                    clients use, such as https://keys.example.com"
             );
             return Err(WrongSetting::new("public_url", problem));
         }
         if raw.graphql_documents == GraphqlDocuments::Known && raw.graphql_documents_files.is_empty() {
-            let problem = "it is `known`, and no document is: name manifests by `graphql_documents_files`";
+            let problem =
+                "`known` requires at least one document: list manifests in `graphql_documents_files`";
             return Err(WrongSetting::new("graphql_documents", problem));
         }
         Ok(Self {
@@ -221,7 +223,7 @@ impl Config {
                 (None, Some(path)) => MasterKeySource::File(path),
                 (None, None) => MasterKeySource::File(raw.data_dir.join("master.key")),
                 (Some(_), Some(_)) => {
-                    let problem = "it is given together with `master_key_file`: give one of the two";
+                    let problem = "cannot be combined with `master_key_file`: set one of the two";
                     return Err(WrongSetting::new("master_key", problem));
                 }
             },
@@ -249,12 +251,13 @@ fn environment() -> BTreeMap<String, String> {
 
 fn unreadable(error: &figment::Error) -> WrongSetting {
     match (&error.kind, error.path.last()) {
-        (figment::error::Kind::UnknownField(field, known), _) => {
-            WrongSetting::new(field, format!("there is no such setting; there are {}", known.join(", ")))
-        }
+        (figment::error::Kind::UnknownField(field, known), _) => WrongSetting::new(
+            field,
+            format!("there is no such setting. The settings are: {}", known.join(", ")),
+        ),
         // What is a secret, or may hold one, is not repeated.
         (_, Some(name)) if matches!(name.as_str(), "master_key" | "database_url") => {
-            WrongSetting::new(name, "it is not text in quotes")
+            WrongSetting::new(name, "expected a string in quotes")
         }
         (kind, Some(name)) => WrongSetting::new(name, kind.to_string()),
         (kind, None) => WrongSetting::File(kind.to_string()),

@@ -9,9 +9,8 @@ use super::{DatabaseUrl, WrongSetting};
 
 pub(super) fn public_url(text: &str) -> Result<String, WrongSetting> {
     scheme_and_host(text.trim_end_matches('/')).ok_or_else(|| {
-        let problem = format!(
-            "`{text}` is no address such as https://keys.example.com, without anything after the host"
-        );
+        let problem =
+            format!("`{text}` is not a URL such as https://keys.example.com, with nothing after the host");
         WrongSetting::new("public_url", problem)
     })
 }
@@ -22,7 +21,8 @@ pub(super) fn origin(text: &str) -> Result<String, WrongSetting> {
         scheme_and_host(text).filter(|origin| !origin.contains('*') && *origin == text.to_lowercase());
     written.ok_or_else(|| {
         let problem = format!(
-            "`{text}` is no origin such as https://app.example.com: scheme, host and port in lower case, nothing after them"
+            "`{text}` is not an origin such as https://app.example.com: scheme, host and port in lower \
+                case, with nothing after them"
         );
         WrongSetting::new("cors_origins", problem)
     })
@@ -47,7 +47,7 @@ pub(super) fn database(url: Option<&str>, data_dir: &Path) -> Result<DatabaseUrl
         // The value may hold a password: it is not repeated.
         _ => Err(WrongSetting::new(
             "database_url",
-            "it begins neither with sqlite:// and a file nor with postgres:// and a server, such as sqlite://data/latchkey.db",
+            "expected sqlite:// and a file, or postgres:// and a server, such as sqlite://data/latchkey.db",
         )),
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, WrongSetting> {
     text.parse().or_else(|_| whole()).map_err(|_| {
         WrongSetting::new(
             "trusted_proxies",
-            format!("`{text}` is no network such as 10.0.0.0/8 and no address"),
+            format!("`{text}` is not a network such as 10.0.0.0/8, and not an IP address"),
         )
     })
 }
@@ -65,7 +65,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, WrongSetting> {
 /// A list in the file; names with commas between in the environment.
 pub(super) fn list_or_commas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "it is neither a list of texts in quotes nor one text with commas between")]
+    #[serde(untagged, expecting = "expected a list of strings, or one string with commas between")]
     enum Either {
         List(Vec<String>),
         Text(String),
@@ -81,13 +81,13 @@ pub(super) fn list_or_commas<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
 /// A number of bytes; as text in the environment.
 pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "it is no whole number of bytes such as 268435456")]
+    #[serde(untagged, expecting = "expected a whole number of bytes, such as 268435456")]
     enum Either {
         Number(u64),
         Text(String),
     }
     let wrong = |text: &str| {
-        serde::de::Error::custom(format!("`{text}` is no whole number of bytes such as 268435456"))
+        serde::de::Error::custom(format!("`{text}` is not a whole number of bytes, such as 268435456"))
     };
     match Either::deserialize(deserializer)? {
         Either::Number(number) => Ok(Some(number)),

@@ -23,9 +23,9 @@ pub fn reference() -> String {
         }
     }
     format!(
-        "# Configuration\n\nGenerated from `config.default.toml`. Settings come from `latchkey.toml` in the directory that the \
-         server is started from, then from the environment, then from options of the command; the later one wins. A wrong \
-         setting stops the start and is named.\n\n\
+        "# Configuration\n\nGenerated from `config.default.toml`. Settings come from `latchkey.toml` in the current directory, then from \
+         environment variables, then from command-line options; later ones take precedence. With an invalid setting, \
+         the server does not start, and the error names the setting.\n\n\
          | setting | environment | default | meaning |\n| --- | --- | --- | --- |\n{rows}"
     )
 }

@@ -41,7 +41,7 @@ impl TryFrom<Zeroizing<Vec<u8>>> for DataKey {
 
 /// What was wrapped was wrapped by another master key, or for another purpose, or is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not the master key that the database was made with")]
+#[error("the master key does not match the database")]
 pub struct WrongMasterKey;
 
 /// The one key that everything at rest hangs on.

@@ -15,7 +15,7 @@ const MAX_PASSWORD_BYTES: usize = 1024;
 const ESTIMATED: usize = 100;
 /// What is shorter stands in many a good password by chance.
 const LEAST_GUESS: usize = 3;
-const EASY: &str = "This password is easy to guess: use several unrelated words, not your name or address, or a \
+const EASY: &str = "This password is too easy to guess. Use several unrelated words, without your name or e-mail address, or a \
                     password manager.";
 
 /// A hash that no password has, with the parameters of real ones.

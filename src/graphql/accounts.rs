@@ -14,14 +14,14 @@ use super::scalars::DateTime;
 use super::scopes::Scope;
 use crate::actions::accounts::{Owner as OwnerRow, ServiceAccountRow, UserRow};
 
-/// A person.
+/// A person who can sign in.
 #[derive(Clone, Debug)]
 pub(super) struct User {
     account: account::Model,
     user: user::Model,
 }
 
-/// A person.
+/// A person who can sign in.
 #[Object]
 impl User {
     /// The id, such as `user_01j9…`.
@@ -34,51 +34,51 @@ impl User {
         &self.user.email
     }
 
-    /// A short unique name, if the organisation has one (the user key).
+    /// A short unique name, if the organization assigns one (the user key).
     async fn handle(&self) -> Option<&str> {
         self.user.handle.as_deref()
     }
 
-    /// The name to show.
+    /// The display name.
     async fn display_name(&self) -> &str {
         &self.user.display_name
     }
 
-    /// Whether the user may sign in and the user's keys may be used.
+    /// Whether the user can sign in and the user's API keys can be used.
     async fn active(&self) -> bool {
         self.account.active
     }
 
-    /// The roles that the user holds directly, by name.
+    /// The roles assigned to the user directly, by name.
     #[graphql(complexity = "2 * child_complexity")]
     async fn roles(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Role>> {
         Ok(load(ctx, RolesOfUser(self.user.id)).await?.unwrap_or_default().into_iter().map(Role).collect())
     }
 
-    /// The groups that the user is in, by name.
+    /// The groups the user is a member of, by name.
     #[graphql(complexity = "2 * child_complexity")]
     async fn groups(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Group>> {
         Ok(load(ctx, GroupsOfUser(self.user.id)).await?.unwrap_or_default().into_iter().map(Group).collect())
     }
 
-    /// What the user holds now, through roles and groups, by name.
+    /// The scopes the user holds now, through roles and groups, by name.
     #[graphql(complexity = "5 * child_complexity")]
     async fn effective_scopes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Scope>> {
         let scopes = load(ctx, ScopesOfUser(self.account.id)).await?.unwrap_or_default();
         Ok(scopes.into_iter().map(Scope).collect())
     }
 
-    /// When the user was made.
+    /// When the user was created.
     async fn created_at(&self) -> DateTime {
         DateTime(self.account.created_at)
     }
 
-    /// When the user last signed in.
+    /// When the user last signed in; null if never.
     async fn last_sign_in_at(&self) -> Option<DateTime> {
         self.user.last_sign_in_at.map(DateTime)
     }
 
-    /// Raised by each change.
+    /// Incremented by each change. Send it back in an update to detect a concurrent change.
     async fn version(&self) -> i32 {
         self.account.version
     }
@@ -90,14 +90,14 @@ impl From<UserRow> for User {
     }
 }
 
-/// An account that is no person: its keys outlive people.
+/// An account for software instead of a person. It cannot sign in; its API keys do not depend on anyone staying active.
 #[derive(Clone, Debug)]
 pub(super) struct ServiceAccount {
     account: account::Model,
     service_account: service_account::Model,
 }
 
-/// An account that is no person: its keys outlive people.
+/// An account for software instead of a person. It cannot sign in; its API keys do not depend on anyone staying active.
 #[Object]
 impl ServiceAccount {
     /// The id, such as `svc_01j9…`.
@@ -110,22 +110,22 @@ impl ServiceAccount {
         &self.service_account.name
     }
 
-    /// What it is for.
+    /// What it is for, in free text.
     async fn description(&self) -> Option<&str> {
         self.service_account.description.as_deref()
     }
 
-    /// Who made it; null if that is out of the viewer's sight.
+    /// Who created it; null if the caller cannot see that account or key.
     async fn created_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Actor>> {
         actor(ctx, Some(self.account.created_by_kind), self.account.created_by_id).await
     }
 
-    /// When it was made.
+    /// When it was created.
     async fn created_at(&self) -> DateTime {
         DateTime(self.account.created_at)
     }
 
-    /// Raised by each change.
+    /// Incremented by each change. Send it back in an update to detect a concurrent change.
     async fn version(&self) -> i32 {
         self.account.version
     }
@@ -137,14 +137,14 @@ impl From<ServiceAccountRow> for ServiceAccount {
     }
 }
 
-/// Whom an API key belongs to and acts for.
+/// The account an API key belongs to and acts for.
 #[derive(Clone, Debug, Union)]
 pub(super) enum Owner {
     User(User),
     ServiceAccount(ServiceAccount),
 }
 
-/// Who did something.
+/// Whoever performed an action.
 #[derive(Clone, Debug, Union)]
 pub(super) enum Actor {
     User(User),
@@ -153,10 +153,10 @@ pub(super) enum Actor {
     System(System),
 }
 
-/// Latchkey itself: the command on the server, and what it does by its own rules.
+/// Latchkey itself: commands run on the server, and automatic actions.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct System {
-    /// The name to show.
+    /// The display name.
     name: String,
 }
 

@@ -14,77 +14,77 @@ use super::scalars::{DateTime, Json, Long, parse_ids, parse_owners};
 use crate::actions;
 use crate::actions::activity::ActivityFilter as Filter;
 
-/// The four families of the log. Values can be added.
+/// The four families of events in the activity log. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "activity::ActivityFamily")]
 pub(super) enum ActivityFamily {
-    /// Something was made, changed or removed.
+    /// An object was created, changed or deleted.
     Change,
-    /// A token was issued, refused or revoked.
+    /// An access token was issued, refused or revoked.
     Token,
-    /// Somebody signed in or out, or was refused.
+    /// A user signed in or out, or was refused.
     SignIn,
-    /// A request was made with a token.
+    /// A request was made with an access token.
     Call,
 }
 
-/// What happened. Values can be added.
+/// The kind of event. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "activity::ActivityKind")]
 pub(super) enum ActivityKind {
-    /// An API key was made.
+    /// An API key was created.
     KeyCreated,
-    /// An API key's properties or grants were changed.
+    /// The properties, roles or scopes of an API key were changed.
     KeyUpdated,
-    /// An API key may be used again.
+    /// An API key was enabled again.
     KeyEnabled,
-    /// An API key was stopped.
+    /// An API key was disabled.
     KeyDisabled,
-    /// An API key was stopped for good.
+    /// An API key was deleted.
     KeyDeleted,
-    /// An API key got a new secret.
+    /// A new secret was issued for an API key.
     SecretRegenerated,
-    /// The previous secret of an API key was ended before its time.
+    /// The previous secret of an API key was invalidated before its grace period was over.
     RotationFinished,
-    /// An API key that waited for approval may be used.
+    /// An API key that was pending approval was approved.
     KeyApproved,
-    /// An API key that waited for approval was stopped for good.
+    /// An API key that was pending approval was rejected, and so deleted.
     KeyRejected,
-    /// A user was made.
+    /// A user was created.
     UserCreated,
     /// A user's properties, roles or groups were changed.
     UserUpdated,
-    /// A user was stopped, with all keys that belong to them.
+    /// A user was deactivated, and with the user every API key that belongs to the user.
     UserDeactivated,
-    /// A user may be used again.
+    /// A user was reactivated.
     UserReactivated,
     /// A user's password was set or changed.
     PasswordChanged,
-    /// A service account was made.
+    /// A service account was created.
     ServiceAccountCreated,
     /// A service account was changed.
     ServiceAccountUpdated,
     /// A service account was deleted.
     ServiceAccountDeleted,
-    /// A group was made.
+    /// A group was created.
     GroupCreated,
     /// A group's properties, roles or members were changed.
     GroupUpdated,
     /// A group was deleted.
     GroupDeleted,
-    /// A role was made.
+    /// A role was created.
     RoleCreated,
     /// A role's properties or scopes were changed.
     RoleUpdated,
     /// A role was deleted.
     RoleDeleted,
-    /// An API was made.
+    /// An API was created.
     ApiCreated,
     /// An API was changed.
     ApiUpdated,
     /// An API was deleted.
     ApiDeleted,
-    /// A scope was made.
+    /// A scope was created.
     ScopeCreated,
     /// A scope was changed.
     ScopeUpdated,
@@ -92,64 +92,65 @@ pub(super) enum ActivityKind {
     ScopeDeleted,
     /// The settings were changed.
     SettingsUpdated,
-    /// The server signs with another key.
+    /// The server switched to another signing key.
     SigningKeyRotated,
     /// An access token was issued.
     TokenIssued,
-    /// A client was refused at the token endpoint, or at another that takes its secret; the outcome says why.
+    /// The token endpoint, or another endpoint that takes the client secret, refused a client; `outcome` has the
+    /// reason.
     TokenRefused,
-    /// An access token was revoked by itself.
+    /// A single access token was revoked.
     TokenRevoked,
-    /// Somebody signed in.
+    /// A user signed in.
     SignedIn,
-    /// Somebody was refused to sign in; the outcome says why.
+    /// A sign-in was refused; `outcome` has the reason.
     SignInRefused,
-    /// Somebody signed out, here or everywhere.
+    /// A user signed out of one session or of all.
     SignedOut,
 }
 
-/// How something ended. Values can be added.
+/// The result of an event. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "activity::Outcome")]
 pub(super) enum Outcome {
-    /// It was done.
+    /// It succeeded.
     Ok,
     /// The client secret was wrong.
     BadSecret,
-    /// There is no such client.
+    /// There is no client with this client id.
     UnknownClient,
     /// The API key is disabled.
     Disabled,
-    /// The API key has ended.
+    /// The API key has expired.
     Expired,
     /// The API key has been deleted.
     Deleted,
     /// The owner of the API key is deactivated.
     OwnerInactive,
-    /// The owner of the API key may not use API keys.
+    /// The owner of the API key does not hold `keys:use`.
     UseNotPermitted,
-    /// The API key waits for approval.
+    /// The API key is pending approval.
     Pending,
-    /// A scope was asked for that the API key does not hold, or there is none to grant.
+    /// The request asked for a scope that the API key does not hold, or there was no scope to grant.
     InvalidScope,
-    /// There is no API with the address that was given as `resource`.
+    /// No API has the identifier given as `resource`.
     InvalidTarget,
-    /// A limit was reached.
+    /// A rate limit was exceeded.
     RateLimited,
-    /// The API key may not be used from this address.
+    /// The client address is not in the allowed networks of the API key.
     NetworkNotAllowed,
-    /// The settings do not let passwords be used at the API.
+    /// API access with a password is turned off in the settings.
     PasswordAccessOff,
 }
 
-/// One row of the activity log.
+/// One entry of the activity log.
 #[derive(Clone, Debug)]
 pub(super) struct Activity(pub activity::Model);
 
-/// One row of the activity log.
+/// One entry of the activity log.
 #[Object]
 impl Activity {
-    /// The id, such as `act_01j9…`. Ids ascend in the order of the log.
+    /// The id, such as `act_01j9…`. Ids sort in the order of the log.
     pub(super) async fn id(&self) -> ID {
         ID(self.0.id.to_string())
     }
@@ -169,23 +170,23 @@ impl Activity {
         self.0.kind.into()
     }
 
-    /// How it ended.
+    /// The result.
     async fn outcome(&self) -> Outcome {
         self.0.outcome.into()
     }
 
-    /// Who did it; null when nobody was recognised, or for an API key out of the viewer's sight.
+    /// Who did it; null if unknown, or if it was an API key that the caller cannot see.
     async fn actor(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Actor>> {
         actor(ctx, self.0.actor_kind, self.0.actor_id).await
     }
 
-    /// The API key that it was about or done with; null when it is out of the viewer's sight.
+    /// The API key that the event concerns or that was used; null if the caller cannot see it.
     async fn api_key(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<ApiKey>> {
         let Some(id) = self.0.key_id else { return Ok(None) };
         Ok(load(ctx, id).await?.map(ApiKey::new))
     }
 
-    /// The account that it concerns.
+    /// The account that the event concerns.
     async fn owner(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Owner>> {
         let Some(id) = self.0.owner_id else {
             return Ok(None);
@@ -193,7 +194,7 @@ impl Activity {
         Ok(owner_row(ctx, id).await?.map(|owner| Owner::from(&*owner)))
     }
 
-    /// The object that was changed; null when it is out of the viewer's sight.
+    /// The object that was changed; null if the caller cannot see it.
     async fn target(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Node>> {
         Ok(match (self.0.target_kind, self.0.target_id) {
             (Some(ObjectKind::User | ObjectKind::ServiceAccount), Some(id)) => {
@@ -205,17 +206,17 @@ impl Activity {
         })
     }
 
-    /// The address that it came from.
+    /// The client's IP address.
     async fn ip(&self) -> Option<&str> {
         self.0.ip.as_deref()
     }
 
-    /// The user agent that it came from.
+    /// The `User-Agent` header of the request.
     async fn user_agent(&self) -> Option<&str> {
         self.0.user_agent.as_deref()
     }
 
-    /// The id of the request, as its answer and the server's log have it.
+    /// The request id, as in the response and in the server's log.
     async fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
@@ -225,40 +226,42 @@ impl Activity {
         self.0.token_id.as_deref()
     }
 
-    /// How many events this row stands for: of refused exchanges that are many, one row has the number of those of a minute.
+    /// The number of events this entry stands for. It is 1, except for an entry that counts refused exchanges: when
+    /// many are refused within a minute, only the first ones have entries of their own.
     async fn count(&self) -> Long {
         Long(self.0.count)
     }
 
-    /// Before and after for changes, scope and audience for tokens, the first instant and the network of a row that stands for
-    /// many refusals (no network: for those of several). Never a secret.
+    /// For changes, the values before and after; for tokens, scope and audience; for an entry that counts many
+    /// refusals, the time of the first and the network they came from (no network if there were several). Never
+    /// contains a secret.
     async fn detail(&self) -> Option<Json> {
         self.0.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok()).map(Json)
     }
 }
 
-/// Which rows of the log: all conditions hold together, a list means any of its values.
+/// Filters the activity log. All conditions must hold; a list matches any of its values.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct ActivityFilter {
-    /// Not before this.
+    /// At or after this time.
     from: Option<DateTime>,
-    /// Before this.
+    /// Before this time.
     to: Option<DateTime>,
-    /// Of these families.
+    /// In any of these families.
     families: Option<Vec<ActivityFamily>>,
-    /// Of these kinds.
+    /// Of any of these kinds.
     kinds: Option<Vec<ActivityKind>>,
-    /// With these outcomes.
+    /// With any of these outcomes.
     outcomes: Option<Vec<Outcome>>,
-    /// About or done with these API keys.
+    /// Concerning any of these API keys, or done with one of them.
     api_key_ids: Option<Vec<ID>>,
-    /// Concerning these users and service accounts.
+    /// Concerning any of these users and service accounts.
     owner_ids: Option<Vec<ID>>,
-    /// Done by these users, service accounts and API keys.
+    /// Done by any of these users, service accounts and API keys.
     actor_ids: Option<Vec<ID>>,
-    /// From exactly this address.
+    /// From exactly this IP address.
     ip: Option<String>,
-    /// Of this request.
+    /// Belonging to this request.
     request_id: Option<String>,
 }
 
@@ -286,17 +289,23 @@ pub(super) struct ActivityQueries;
 /// The activity log.
 #[Object]
 impl ActivityQueries {
-    /// The activity log, newest first. Without `activity:read:any`, what concerns the viewer's own account.
+    /// The activity log, newest first. Without `activity:read:any`, only entries that concern the caller's own account.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn activity(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which rows; all when left out.")] filter: Option<ActivityFilter>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which entries to return; all if omitted.")] filter: Option<ActivityFilter>,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<ActivityConnection>> {
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
         list(ctx, &filter, PageArguments { first, after, last, before }).await.map(Some)

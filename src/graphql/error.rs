@@ -20,22 +20,23 @@ pub mod code {
     }
 
     codes! {
-        UNAUTHENTICATED "401" "No access token, or one that is not valid (any more)."
-        FORBIDDEN "200" "A scope is missing; `requiredScopes` names those of which one would do."
-        READ_ONLY "403" "A mutation with a read-only API key."
-        BAD_USER_INPUT "200; 400, 406, 415 before anything is parsed"
-            "An argument, a variable or the request itself is not allowed; the message says what is."
-        METHOD_NOT_ALLOWED "405" "A mutation by GET."
-        PERSISTED_DOCUMENT_NOT_FOUND "404" "No document of this id is known; send its text too."
-        DOCUMENT_NOT_ALLOWED "400" "The server accepts known documents only, and this is none of them."
+        UNAUTHENTICATED "401" "The access token is missing, invalid or expired."
+        FORBIDDEN "200" "A scope is missing; any one of `requiredScopes` is sufficient."
+        READ_ONLY "403" "A read-only API key was used for a mutation."
+        BAD_USER_INPUT "200; 400, 406, 415 if the request could not be parsed"
+            "An argument, a variable or the request is invalid; the message says what is expected."
+        METHOD_NOT_ALLOWED "405" "A mutation was sent with GET."
+        PERSISTED_DOCUMENT_NOT_FOUND "404" "No document with this id is registered; send the document text \
+            as well."
+        DOCUMENT_NOT_ALLOWED "400" "The server accepts registered documents only, and this is not one of them."
         COST_LIMIT_EXCEEDED "400; 413 for a body over 256 KiB"
             "The document is too long, too deep, too broad or too expensive."
-        GRAPHQL_PARSE_FAILED "400" "The document is not GraphQL."
-        GRAPHQL_VALIDATION_FAILED "400" "The document or its variables do not fit the schema."
-        RATE_LIMITED "429" "The limit of the API key is reached; `retryAfter` is in seconds."
-        UNAVAILABLE "200; 503 when the token could not be checked" "The database does not answer; try again."
+        GRAPHQL_PARSE_FAILED "400" "The document is not valid GraphQL."
+        GRAPHQL_VALIDATION_FAILED "400" "The document or its variables do not match the schema."
+        RATE_LIMITED "429" "The rate limit of the API key is exceeded; `retryAfter` is in seconds."
+        UNAVAILABLE "200; 503 when the token could not be checked" "The database is unavailable; try again."
         INTERNAL "200; 500 when the token could not be checked"
-            "A defect; the log has the details under `requestId`."
+            "An internal error; the server's log has the details under `requestId`."
     }
 }
 
@@ -80,7 +81,7 @@ pub(super) fn complete(error: &mut ServerError, request_id: Option<&str>) {
                 tracing::error!(request_id, path = ?error.path, cause = %cause, "a field failed");
             }
             Error::Unavailable => {
-                tracing::warn!(request_id, path = ?error.path, "the database did not answer");
+                tracing::warn!(request_id, path = ?error.path, "the database is unavailable");
             }
             Error::Unauthenticated | Error::Denied { .. } | Error::ReadOnly | Error::Refused(_) => {}
         }
@@ -90,55 +91,55 @@ pub(super) fn complete(error: &mut ServerError, request_id: Option<&str>) {
     }
 }
 
-/// Which rule a correctable mistake broke. Values can be added.
+/// The rule that an input violates. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(super) enum UserErrorCode {
-    /// Another object of the same owner has the name.
+    /// The name is already in use by another object of the same kind (for API keys: of the same owner).
     NameTaken,
-    /// The value is not allowed here; the message says what is.
+    /// The value is not allowed; the message says what is.
     Invalid,
-    /// The text is too long; the message says how long it may be.
+    /// The text is too long; the message has the maximum.
     TooLong,
-    /// There is no such object that the caller could change.
+    /// There is no such object that the caller can change.
     NotFound,
-    /// More objects were named than one call can take.
+    /// The request selects more objects than one call can process.
     SelectionTooLarge,
-    /// The caller cannot give or obtain a scope that it does not hold itself.
+    /// The caller cannot assign or obtain a scope that it does not hold.
     ScopeNotHeld,
-    /// Somebody else has changed the object since it was read.
+    /// The object has changed since it was read. Read it again and retry.
     VersionConflict,
-    /// The owner has as many API keys as the settings allow; `targetId` names one of them.
+    /// The owner already has as many API keys as the settings allow; `targetId` names one of them.
     KeyAlreadyExists,
-    /// The settings ask for an end, and there is none.
+    /// The settings require an end date, and there is none.
     PolicyExpiryRequired,
-    /// The end lies further ahead than the settings allow.
+    /// The end date is further in the future than the settings allow.
     PolicyExpiryTooFar,
-    /// Other objects need it; `relatedIds` names them.
+    /// Other objects still use it; `relatedIds` names them.
     InUse,
-    /// It came with the server and stays as it is.
+    /// Built-in objects cannot be changed or deleted.
     BuiltIn,
-    /// Without this user nobody could administer the server.
+    /// This user is the last administrator; without it, nobody could administer the server.
     LastAdministrator,
-    /// The filter matches another number of objects than expected.
+    /// The filter matches a different number of objects than `expectedCount`.
     CountChanged,
-    /// The change needs somebody who may approve API keys.
+    /// Only callers who may approve API keys can make this change.
     ApprovalRequired,
-    /// The `Idempotency-Key` came with another request before.
+    /// The same `Idempotency-Key` was already used for a different request.
     IdempotencyKeyReused,
 }
 
-/// A mistake that the caller can correct.
+/// An error that the caller can correct.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct UserError {
-    /// Which rule was broken.
+    /// The rule that was violated.
     code: UserErrorCode,
-    /// The path of the input field at fault, outermost first; null when no single field is.
+    /// The path of the invalid input field, outermost first; null if the error is not about one field.
     field: Option<Vec<String>>,
-    /// What happened and what to do, for people.
+    /// What went wrong and what to do, for people to read. Programs should use `code`.
     message: String,
-    /// The object that could not be changed, or that stands in the way.
+    /// The id of the object that could not be changed, or that is in the way.
     target_id: Option<ID>,
-    /// Objects that stand in the way: at most 100 of them, when they are many.
+    /// The ids of other objects that are in the way, at most 100.
     related_ids: Option<Vec<ID>>,
 }
 

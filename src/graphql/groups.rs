@@ -16,7 +16,7 @@ use crate::actions::users::UserFilter;
 use crate::error::Result;
 use crate::values::Name;
 
-/// A set of users that carries roles.
+/// A set of users. Its members hold the roles of the group.
 #[derive(Clone, Debug)]
 pub(super) struct Group(pub group::Model);
 
@@ -26,7 +26,7 @@ impl From<group::Model> for Group {
     }
 }
 
-/// A set of users that carries roles.
+/// A set of users. Its members hold the roles of the group.
 #[Object]
 impl Group {
     /// The id, such as `group_01j9…`.
@@ -39,55 +39,61 @@ impl Group {
         &self.0.name
     }
 
-    /// What it is for.
+    /// What it is for, in free text.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// The roles that its members hold, by name.
+    /// The roles that members hold through the group, by name.
     #[graphql(complexity = "2 * child_complexity")]
     async fn roles(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Role>> {
         Ok(load(ctx, RolesOfGroup(self.0.id)).await?.unwrap_or_default().into_iter().map(Role).collect())
     }
 
-    /// Its members that the viewer may see, by e-mail address.
+    /// The members that the caller can see, by e-mail address.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn members(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<UserConnection>> {
         let filter = UserFilter { groups: Some(vec![self.0.id]), ..UserFilter::default() };
         super::users::list(ctx, &filter, PageArguments { first, after, last, before }).await.map(Some)
     }
 
-    /// Raised by each change.
+    /// Incremented by each change. Send it back in an update to detect a concurrent change.
     async fn version(&self) -> i32 {
         self.0.version
     }
 }
 
-/// Which groups.
+/// Filters a list of groups.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct GroupFilter {
-    /// Part of the name.
+    /// Text that the name contains.
     search: Option<String>,
 }
 
-/// What a group is made from.
+/// Input of `createGroup`.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct CreateGroupInput {
-    /// The unique name; at most 100 characters.
+    /// The name, unique; at most 100 characters.
     name: String,
-    /// What it is for; at most 1,000 characters.
+    /// What it is for, in free text; at most 1,000 characters.
     description: Option<String>,
-    /// The roles that its members hold.
+    /// The ids of the roles that members hold through the group.
     role_ids: Option<Vec<ID>>,
-    /// Its first members.
+    /// The ids of the first members.
     member_ids: Option<Vec<ID>>,
 }
 
@@ -102,22 +108,22 @@ impl CreateGroupInput {
     }
 }
 
-/// What to change of a group. A field left out stays as it is; null clears.
+/// Input of `updateGroup`. Omitted fields stay unchanged; null clears a field that may be empty.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct UpdateGroupInput {
-    /// Which group.
+    /// The id of the group to change.
     id: ID,
-    /// The version that was read: the change is refused if somebody else was faster.
+    /// The version last read. If the object has changed since, nothing is changed and the error is `VERSION_CONFLICT`.
     version: Option<i32>,
     /// The new name.
     name: Option<String>,
-    /// What it is for.
+    /// What it is for, in free text.
     description: MaybeUndefined<String>,
-    /// The roles that replace those it has.
+    /// The ids of the roles of the group; replaces the list.
     role_ids: Option<Vec<ID>>,
-    /// Users who become members.
+    /// The ids of users to add as members.
     add_member_ids: Option<Vec<ID>>,
-    /// Users who are members no longer.
+    /// The ids of members to remove.
     remove_member_ids: Option<Vec<ID>>,
 }
 
@@ -133,17 +139,17 @@ impl UpdateGroupInput {
     }
 }
 
-/// Which group.
+/// Identifies a group.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct GroupIdInput {
-    /// Its id.
+    /// The id.
     id: ID,
 }
 
 payload_type!(
-    /// What became of a change of a group.
+    /// Payload of the mutations that change a group.
     GroupPayload {
-        /// The group as it is now.
+        /// The group after the change; null if there are errors.
         group: Group
     }
 );
@@ -154,17 +160,23 @@ pub(super) struct GroupQueries;
 /// Groups.
 #[Object]
 impl GroupQueries {
-    /// The groups, by name.
+    /// Groups, by name.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn groups(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which groups; all when left out.")] filter: Option<GroupFilter>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which groups to return; all if omitted.")] filter: Option<GroupFilter>,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<GroupConnection>> {
         let cx = context(ctx)?;
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
@@ -181,21 +193,21 @@ pub(super) struct GroupMutations;
 /// What changes groups.
 #[Object]
 impl GroupMutations {
-    /// Makes a group. What its roles grant, the viewer must hold.
+    /// Creates a group. The caller must hold every scope that the roles of the group grant.
     async fn create_group(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What it is made from.")] input: CreateGroupInput,
+        #[graphql(desc = "The new object.")] input: CreateGroupInput,
     ) -> async_graphql::Result<Option<GroupPayload>> {
         let cx = context(ctx)?;
         GroupPayload::from_result(async { actions::groups::create(cx, input.parse()?).await }.await)
     }
 
-    /// Changes a group. Who becomes a member obtains what its roles grant, which the viewer must hold.
+    /// Changes a group. The caller must hold every scope that new members obtain through the roles of the group.
     async fn update_group(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: UpdateGroupInput,
+        #[graphql(desc = "The changes.")] input: UpdateGroupInput,
     ) -> async_graphql::Result<Option<GroupPayload>> {
         let cx = context(ctx)?;
         let change = async {
@@ -209,7 +221,7 @@ impl GroupMutations {
     async fn delete_group(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which group.")] input: GroupIdInput,
+        #[graphql(desc = "The group to delete.")] input: GroupIdInput,
     ) -> async_graphql::Result<Option<DeletePayload>> {
         let cx = context(ctx)?;
         DeletePayload::of(async { actions::groups::delete(cx, parse_id("id", &input.id)?).await }.await)

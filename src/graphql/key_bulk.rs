@@ -11,65 +11,66 @@ use super::scalars::DateTime;
 use crate::actions::keys as actions;
 use crate::actions::keys::{Changed, ClientSecret, IssuedSecret as Issued, Rotation};
 
-/// Which API keys get new secrets, and for how long the old ones work too.
+/// Input of `regenerateSecrets`.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct RegenerateSecretsInput {
-    /// Which API keys.
+    /// The API keys to change.
     selection: ApiKeySelection,
-    /// For how many seconds the old secrets work too; at most 30 days, and what the settings say when left out.
-    /// With 0 they stop at once, and with them every token they were exchanged for.
+    /// How long the old secrets keep working, in seconds: at most 2,592,000 (30 days); `defaultGracePeriodSeconds` of
+    /// the settings if omitted. With 0 they stop working at once, and every access token of these keys is revoked.
     grace_period_seconds: Option<i32>,
-    /// Why; it goes into the activity log.
+    /// The reason, recorded in the activity log.
     reason: Option<String>,
 }
 
-/// The changed API keys.
+/// Payload of the mutations that change selected API keys.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct ApiKeysPayload {
-    /// The selected keys as they are now.
+    /// The changed keys.
     api_keys: Vec<ApiKey>,
-    /// How many selected keys are still to be done: call again with `next`.
+    /// How many of the selected keys were not processed by this call: continue with `next`.
     remaining: i32,
-    /// The `continuation` to select those keys by; null if there are none.
+    /// Pass this as `continuation` to process the remaining keys; null if there are none.
     next: Option<String>,
-    /// Why other selected keys were not changed; the rest stands.
+    /// The keys that could not be changed, and why. The other changes are in effect.
     user_errors: Vec<UserError>,
 }
 
-/// The deleted API keys.
+/// Payload of `deleteApiKeys`.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct DeleteApiKeysPayload {
     /// The ids of the deleted keys.
     deleted_ids: Vec<ID>,
-    /// How many selected keys are still to be done: call again with `next`.
+    /// How many of the selected keys were not processed by this call: continue with `next`.
     remaining: i32,
-    /// The `continuation` to select those keys by; null if there are none.
+    /// Pass this as `continuation` to process the remaining keys; null if there are none.
     next: Option<String>,
-    /// Why other selected keys were not deleted; the rest stands.
+    /// The keys that could not be deleted, and why. The other deletions are in effect.
     user_errors: Vec<UserError>,
 }
 
-/// The new secrets.
+/// Payload of `regenerateSecrets`.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct RegenerateSecretsPayload {
-    /// The new secret of each selected key.
+    /// The new secrets, one for each changed key.
     issued: Vec<IssuedSecret>,
-    /// How many selected keys are still to be done: call again with `next`.
+    /// How many of the selected keys were not processed by this call: continue with `next`.
     remaining: i32,
-    /// The `continuation` to select those keys by; null if there are none.
+    /// Pass this as `continuation` to process the remaining keys; null if there are none.
     next: Option<String>,
-    /// Why other selected keys got none; the rest stands.
+    /// The keys that got no new secret, and why. The other secrets were issued.
     user_errors: Vec<UserError>,
 }
 
-/// A new secret of an API key.
+/// A new client secret.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct IssuedSecret {
-    /// Whose it is.
+    /// The API key it belongs to.
     api_key: ApiKey,
-    /// The secret. It is shown this once and cannot be had again; null if the request was sent before.
+    /// The client secret. It is only returned here and cannot be retrieved later. Null if this request repeats one that
+    /// was already processed.
     client_secret: Option<String>,
-    /// Until when the old secret works too; null if it stopped at once.
+    /// Until when the old secret keeps working; null if it stopped at once.
     previous_valid_until: Option<DateTime>,
 }
 
@@ -111,12 +112,14 @@ pub(super) struct KeyBulkMutations;
 /// What changes many API keys at once.
 #[Object]
 impl KeyBulkMutations {
-    /// A new secret for every selected key. The old one stops at once, or after `gracePeriodSeconds`. With the header
-    /// `Idempotency-Key` the same request can be sent again: it answers with the same keys, without the secrets.
+    /// Issues a new secret for every selected key. The old secret stops working at once or after `gracePeriodSeconds`.
+    /// With the header `Idempotency-Key` a request can be retried safely: the retry returns the same keys, without the
+    /// secrets.
     async fn regenerate_secrets(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and how.")] input: RegenerateSecretsInput,
+        #[graphql(desc = "The API keys, and how long the old secrets keep working.")]
+        input: RegenerateSecretsInput,
     ) -> async_graphql::Result<Option<RegenerateSecretsPayload>> {
         let result = match selected(input.selection, input.reason) {
             Ok((keys, reason)) => {
@@ -138,38 +141,39 @@ impl KeyBulkMutations {
         Ok(Some(RegenerateSecretsPayload { issued, remaining, next, user_errors }))
     }
 
-    /// Ends the previous secret of every selected key now. Tokens that it was exchanged for live to their own end.
+    /// Invalidates the previous secret of every selected key now. Access tokens obtained with it stay valid until they
+    /// expire.
     async fn finish_rotation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
+        #[graphql(desc = "The API keys to change, and the reason.")] input: ApiKeySelectionInput,
     ) -> async_graphql::Result<Option<ApiKeysPayload>> {
         Ok(Some(ApiKeysPayload::of(on_selection!(ctx, input, actions::finish_rotation))))
     }
 
-    /// Lets API keys be used again. Tokens that died when they were disabled stay dead.
+    /// Enables disabled API keys. Access tokens revoked when the keys were disabled stay revoked.
     async fn enable_api_keys(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
+        #[graphql(desc = "The API keys to change, and the reason.")] input: ApiKeySelectionInput,
     ) -> async_graphql::Result<Option<ApiKeysPayload>> {
         Ok(Some(ApiKeysPayload::of(on_selection!(ctx, input, actions::enable))))
     }
 
-    /// Stops API keys at once, and every token issued to them.
+    /// Disables API keys and revokes every access token issued to them, at once.
     async fn disable_api_keys(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
+        #[graphql(desc = "The API keys to change, and the reason.")] input: ApiKeySelectionInput,
     ) -> async_graphql::Result<Option<ApiKeysPayload>> {
         Ok(Some(ApiKeysPayload::of(on_selection!(ctx, input, actions::disable))))
     }
 
-    /// Stops API keys for good, and every token issued to them.
+    /// Deletes API keys and revokes every access token issued to them, at once. This cannot be undone.
     async fn delete_api_keys(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
+        #[graphql(desc = "The API keys to change, and the reason.")] input: ApiKeySelectionInput,
     ) -> async_graphql::Result<Option<DeleteApiKeysPayload>> {
         let deleted = ApiKeysPayload::of(on_selection!(ctx, input, actions::delete));
         let ApiKeysPayload { api_keys, remaining, next, user_errors } = deleted;
@@ -177,20 +181,20 @@ impl KeyBulkMutations {
         Ok(Some(DeleteApiKeysPayload { deleted_ids, remaining, next, user_errors }))
     }
 
-    /// Lets API keys that wait for approval be used.
+    /// Approves API keys that are pending approval. They can then be used.
     async fn approve_api_keys(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
+        #[graphql(desc = "The API keys to change, and the reason.")] input: ApiKeySelectionInput,
     ) -> async_graphql::Result<Option<ApiKeysPayload>> {
         Ok(Some(ApiKeysPayload::of(on_selection!(ctx, input, actions::approve))))
     }
 
-    /// Deletes API keys that wait for approval.
+    /// Rejects API keys that are pending approval. They are deleted.
     async fn reject_api_keys(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys, and why.")] input: ApiKeySelectionInput,
+        #[graphql(desc = "The API keys to change, and the reason.")] input: ApiKeySelectionInput,
     ) -> async_graphql::Result<Option<ApiKeysPayload>> {
         Ok(Some(ApiKeysPayload::of(on_selection!(ctx, input, actions::reject))))
     }

@@ -8,7 +8,7 @@ use super::scalars::{DateTime, parse_actors, parse_ids, parse_owners, search};
 use crate::actions::keys::{KeyFilter, KeyOrder, MAX_SCOPES};
 use crate::error::{Result, UserError};
 
-/// Names one API key.
+/// Identifies an API key.
 #[derive(Clone, Debug, OneofObject)]
 pub(super) enum ApiKeyBy {
     /// By its id.
@@ -17,52 +17,53 @@ pub(super) enum ApiKeyBy {
     ClientId(String),
 }
 
-/// What owns an API key. Values can be added.
+/// The kind of account that owns an API key. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "AccountKind")]
 pub(super) enum OwnerKind {
-    /// A person.
+    /// A person who can sign in.
     User,
     /// A service account.
     ServiceAccount,
 }
 
-/// Which API keys: all conditions hold together, a list means any of its values.
+/// Filters a list of API keys. All conditions must hold; a list matches any of its values.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct ApiKeyFilter {
-    /// Part of the name, or of the owner's e-mail address, handle or name, in either case; under three characters, its
-    /// beginning. Also the beginning of the client id, and the four characters of a usable secret's hint as they are
-    /// written. At most 100 characters. The list is then ordered by `CREATED_AT` alone.
+    /// Text contained in the name of the key or in the owner's e-mail address, handle or name, ignoring case; with
+    /// fewer than three characters, the beginning of one of these. Also matches the beginning of the client id, and the
+    /// four characters of a valid secret's hint (case-sensitive). At most 100 characters. While searching, the list can
+    /// be sorted by `CREATED_AT` only.
     search: Option<String>,
-    /// With these ids.
+    /// With any of these ids.
     ids: Option<Vec<ID>>,
-    /// Of these users and service accounts.
+    /// Owned by any of these users and service accounts.
     owner_ids: Option<Vec<ID>>,
-    /// Of users, or of service accounts.
+    /// Owned by accounts of this kind.
     owner_kind: Option<OwnerKind>,
-    /// Of members of any of these groups.
+    /// Owned by members of any of these groups.
     group_ids: Option<Vec<ID>>,
-    /// Made by these users and service accounts, or through these API keys.
+    /// Created by any of these users and service accounts, or with any of these API keys.
     created_by_ids: Option<Vec<ID>>,
-    /// In any of these states. Left out, deleted keys and those of inactive owners do not appear.
+    /// With any of these statuses. If omitted, deleted keys and those of inactive owners are excluded.
     status: Option<Vec<ApiKeyStatus>>,
-    /// Given any of these roles. A key that inherits from its owner was given none.
+    /// Assigned any of these roles. A key that inherits its owner's scopes has no roles.
     role_ids: Option<Vec<ID>>,
-    /// Granted any of these scopes by an exchange now, as `effectiveScopes` shows them; names, at most 20.
+    /// Granted any of these scopes if it were exchanged now (see `effectiveScopes`). Scope names, at most 20.
     scopes: Option<Vec<String>>,
-    /// Read-only or not.
+    /// Read-only, or not.
     read_only: Option<bool>,
-    /// Made before this.
+    /// Created before this time.
     created_before: Option<DateTime>,
-    /// Made after this.
+    /// Created after this time.
     created_after: Option<DateTime>,
-    /// With an end before this.
+    /// With an end date before this time.
     expires_before: Option<DateTime>,
-    /// Not used since this. A key that was never used belongs to them if it was made before this.
+    /// Not used since this time. Includes keys that were never used, if they were created before it.
     last_used_before: Option<DateTime>,
-    /// Never used, or used at least once.
+    /// True: never used. False: used at least once.
     never_used: Option<bool>,
-    /// With a current secret that was made before this.
+    /// With a current secret that was issued before this time.
     secret_issued_before: Option<DateTime>,
 }
 
@@ -93,42 +94,42 @@ impl ApiKeyFilter {
 /// Names of scopes, whether there are such scopes or not: nothing is granted what does not exist.
 fn scope_names(names: Vec<String>) -> Result<Vec<String>> {
     if names.len() > MAX_SCOPES {
-        let message = format!("Name at most {MAX_SCOPES} scopes; this names {}.", names.len());
+        let message = format!("Use at most {MAX_SCOPES} scopes. This has {}.", names.len());
         return Err(UserError::invalid("scopes", message).into());
     }
     // No name has it, and PostgreSQL fails on it.
     Ok(names.into_iter().filter(|name| !name.contains('\0')).collect())
 }
 
-/// What a list of API keys is ordered by. Values can be added.
+/// What a list of API keys can be sorted by. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "KeyOrder")]
 pub(super) enum ApiKeyOrderField {
-    /// The time of creation.
+    /// When the key was created.
     CreatedAt,
     /// The name.
     Name,
-    /// The last use; keys that were never used come last.
+    /// When the key was last used; keys that were never used come last.
     LastUsedAt,
-    /// The end; keys without one come last.
+    /// The end date; keys without one come last.
     ExpiresAt,
 }
 
-/// A direction. Values can be added.
+/// The sort direction. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(super) enum OrderDirection {
-    /// Smallest, earliest first.
+    /// Smallest or earliest first.
     Asc,
-    /// Largest, latest first.
+    /// Largest or latest first.
     Desc,
 }
 
-/// The order of a list of API keys.
+/// The sort order of a list of API keys.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub(super) struct ApiKeyOrder {
-    /// What to order by.
+    /// The field to sort by.
     field: ApiKeyOrderField,
-    /// In which direction.
+    /// The sort direction.
     direction: OrderDirection,
 }
 

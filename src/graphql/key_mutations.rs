@@ -13,12 +13,12 @@ use crate::actions::keys::{ClientSecret, KeyChanges, NewKey};
 use crate::error::Result;
 use crate::values::{Name, Quota, description};
 
-/// A limit: so many requests in so many seconds.
+/// A rate limit: `requests` per `perSeconds`, with a burst of at most `requests`.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub(super) struct RateLimitQuotaInput {
-    /// How many requests (for calls: how many points); at least 1.
+    /// Number of requests (for `callRateLimit`, number of points); at least 1.
     requests: i32,
-    /// In how many seconds; from 1 to 86,400.
+    /// Length of the window in seconds; from 1 to 86,400.
     per_seconds: i32,
 }
 
@@ -28,32 +28,33 @@ impl RateLimitQuotaInput {
     }
 }
 
-/// What an API key is made from. A name alone makes a key that acts as its owner.
+/// Input of `createApiKey`. Only `name` is required: a key with neither roles nor scopes has the scopes of its owner.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct CreateApiKeyInput {
     /// The name, unique among the owner's keys; at most 100 characters.
     name: String,
-    /// What it is for; at most 1,000 characters.
+    /// What it is for, in free text; at most 1,000 characters.
     description: Option<String>,
-    /// The viewer when left out; somebody else needs `keys:create:any`.
+    /// The id of the owner; the caller's own account if omitted. Another owner requires `keys:create:any`.
     owner_id: Option<ID>,
-    /// The roles to give. With neither roles nor scopes, a user's key acts with all that its owner holds.
+    /// The ids of the roles to assign. With neither roles nor scopes, a user's key inherits all scopes of its owner.
     role_ids: Option<Vec<ID>>,
-    /// The scopes to give beside the roles, by name.
+    /// The names of scopes to assign in addition to the roles.
     scopes: Option<Vec<String>>,
-    /// True bars it from every mutation and from WRITE scopes.
+    /// Whether the key is read-only: no mutations, and no scopes of kind `WRITE`. False if omitted.
     read_only: Option<bool>,
-    /// The networks that it may be used from, at most 100; everywhere when left out. An empty list is refused.
+    /// The networks (CIDR) that the key can be used from, at most 100; no restriction if omitted. An empty list is an
+    /// error.
     allowed_networks: Option<Vec<Cidr>>,
-    /// Its end; none when left out.
+    /// The end date; if omitted, `defaultKeyLifetimeDays` of the settings applies.
     expires_at: Option<DateTime>,
-    /// How long its tokens live, in seconds; from 60 to what the settings allow.
+    /// Lifetime of its access tokens in seconds; from 60 to `maxTokenLifetimeSeconds` of the settings.
     token_lifetime_seconds: Option<i32>,
-    /// How often it can be exchanged for a token.
+    /// The rate limit of token exchanges.
     token_rate_limit: Option<RateLimitQuotaInput>,
-    /// How many points the requests made with its tokens may cost.
+    /// The rate limit of requests made with its tokens, in points (see `RateLimit`).
     call_rate_limit: Option<RateLimitQuotaInput>,
-    /// False makes a key without a secret; `regenerateSecrets` gives it one later. True when left out.
+    /// Whether to issue a secret; true if omitted. A key without one gets it later from `regenerateSecrets`.
     issue_secret: Option<bool>,
 }
 
@@ -77,33 +78,35 @@ impl CreateApiKeyInput {
     }
 }
 
-/// What to change of an API key. A field left out stays as it is; null clears.
+/// Input of `updateApiKey`. Omitted fields stay unchanged; null clears a field that may be empty.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct UpdateApiKeyInput {
     /// Which API key.
     id: ID,
-    /// The version that was read: the change is refused if somebody else was faster.
+    /// The version last read. If the object has changed since, nothing is changed and the error is `VERSION_CONFLICT`.
     version: Option<i32>,
     /// The new name.
     name: Option<String>,
-    /// What it is for.
+    /// What it is for, in free text.
     description: MaybeUndefined<String>,
-    /// The roles that replace those it has. Null for roles and scopes together makes a user's key act as its owner.
+    /// The ids of the roles of the key; replaces the list. Null for both `roleIds` and `scopes` makes a user's key
+    /// inherit all scopes of its owner.
     role_ids: MaybeUndefined<Vec<ID>>,
-    /// The scopes that replace those given to it directly, by name.
+    /// The names of the scopes assigned directly; replaces the list.
     scopes: MaybeUndefined<Vec<String>>,
-    /// Whether it is barred from every mutation and from WRITE scopes.
+    /// Whether the key is read-only: no mutations, and no scopes of kind `WRITE`.
     read_only: Option<bool>,
-    /// The networks that it may be used from, at most 100; null for everywhere. An empty list is refused. Acts on the
-    /// next request, also of tokens issued before.
+    /// The networks (CIDR) that the key can be used from, at most 100; null for no restriction. An empty list is an
+    /// error. Takes effect with the next request, also for tokens already issued.
     allowed_networks: MaybeUndefined<Vec<Cidr>>,
-    /// The new end; null for none.
+    /// The new end date; null for none.
     expires_at: MaybeUndefined<DateTime>,
-    /// How long its tokens live, in seconds; null for what the settings say.
+    /// Lifetime of its access tokens in seconds; null for the default of the settings.
     token_lifetime_seconds: MaybeUndefined<i32>,
-    /// How often it can be exchanged for a token; null for what the settings say. Acts on the next request.
+    /// The rate limit of token exchanges; null for the default of the settings. Takes effect with the next request.
     token_rate_limit: MaybeUndefined<RateLimitQuotaInput>,
-    /// How many points the requests made with its tokens may cost; null for what the settings say.
+    /// The rate limit of requests made with its tokens, in points; null for the default of the settings. Takes effect
+    /// with the next request.
     call_rate_limit: MaybeUndefined<RateLimitQuotaInput>,
 }
 
@@ -125,24 +128,24 @@ impl UpdateApiKeyInput {
     }
 }
 
-/// The new API key and its secret.
+/// Payload of `createApiKey`.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct CreateApiKeyPayload {
     /// The new key; null if there are errors.
     api_key: Option<ApiKey>,
-    /// The secret. It is shown this once and cannot be had again; null for a key made without, and if the request was
-    /// sent before.
+    /// The client secret. It is only returned here and cannot be retrieved later. Null if the key was created without
+    /// one, or if this request repeats one that was already processed.
     client_secret: Option<String>,
-    /// What the caller can correct.
+    /// Errors that the caller can correct; empty on success.
     user_errors: Vec<UserError>,
 }
 
-/// The changed API key.
+/// Payload of `updateApiKey`.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct UpdateApiKeyPayload {
-    /// The key as it is now; null if there are errors.
+    /// The key after the change; null if there are errors.
     api_key: Option<ApiKey>,
-    /// What the caller can correct.
+    /// Errors that the caller can correct; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -152,13 +155,13 @@ pub(super) struct KeyMutations;
 /// What changes API keys.
 #[Object]
 impl KeyMutations {
-    /// Makes an API key. It can be used at once, unless it waits for approval; its secret is in this answer and nowhere
-    /// else. With the header `Idempotency-Key` the same request can be sent again: it answers with the key that it made,
+    /// Creates an API key. It can be used at once, unless it needs approval. The client secret is only returned here.
+    /// With the header `Idempotency-Key` a request can be retried safely: the retry returns the key that was created,
     /// without the secret.
     async fn create_api_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What it is made from.")] input: CreateApiKeyInput,
+        #[graphql(desc = "The new object.")] input: CreateApiKeyInput,
     ) -> async_graphql::Result<Option<CreateApiKeyPayload>> {
         let result = match input.parse() {
             Ok(new) => actions::create(context(ctx)?, new, hooks(ctx)?.idempotency()).await,
@@ -171,11 +174,12 @@ impl KeyMutations {
         Ok(Some(CreateApiKeyPayload { api_key, client_secret: client_secret.flatten(), user_errors }))
     }
 
-    /// Changes an API key. Its secret stays; scopes that it loses are lost to its tokens at once.
+    /// Changes an API key. Its secret stays valid. Scopes removed from the key are removed from its existing tokens at
+    /// once.
     async fn update_api_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: UpdateApiKeyInput,
+        #[graphql(desc = "The changes.")] input: UpdateApiKeyInput,
     ) -> async_graphql::Result<Option<UpdateApiKeyPayload>> {
         let (id, version) = (input.id.clone(), input.version);
         let result = match parse_id("id", &id).and_then(|id| Ok((id, input.parse()?))) {

@@ -10,24 +10,24 @@ use crate::actions::keys::{Rest, Selection};
 use crate::error::{Result, UserError};
 use crate::values::description;
 
-/// The API keys that a change is for.
+/// Selects the API keys to change.
 #[derive(Clone, Debug, OneofObject)]
 pub(super) enum ApiKeySelection {
-    /// These keys; at most 1,000.
+    /// The keys with these ids; at most 1,000.
     Ids(Vec<ID>),
-    /// All that match a filter. One call changes at most 1,000 of them and answers with `next` for the others.
+    /// All keys that match a filter. One call changes at most 1,000 of them; the payload has `next` for the rest.
     Matching(Box<ApiKeyMatch>),
-    /// The `next` of an earlier call of the same mutation: the keys that it has not reached, as they matched then. Each
-    /// is used once, by whoever got it, within a day.
+    /// The `next` from an earlier call of the same mutation: selects the remaining keys, as they matched then. It can
+    /// be used once, by the same caller, within 24 hours.
     Continuation(String),
 }
 
 /// All API keys that match a filter.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct ApiKeyMatch {
-    /// Which API keys; those that the viewer cannot change do not count.
+    /// Filters the API keys. Keys that the caller cannot change are not selected.
     filter: ApiKeyFilter,
-    /// How many there are: if there are more or fewer, nothing is changed.
+    /// The expected number of matches. If it differs, nothing is changed and the error is `COUNT_CHANGED`.
     expected_count: i32,
 }
 
@@ -37,25 +37,29 @@ impl ApiKeySelection {
             Self::Ids(ids) => Ok(Selection::of(parse_ids("selection", &ids)?)?),
             Self::Matching(matching) => {
                 let expected = u64::try_from(matching.expected_count).map_err(|_| {
-                    UserError::invalid("selection", "Give the number of API keys that match.")
+                    UserError::invalid(
+                        "selection",
+                        "`expectedCount` must be the number of API keys that match, at least 0.",
+                    )
                 })?;
                 Ok(Selection::Matching { filter: Box::new(matching.filter.parse()?), expected })
             }
             Self::Continuation(next) => {
-                let id = Uuid::try_parse(&next)
-                    .map_err(|_| UserError::invalid("selection", "Give the `next` of an earlier call."))?;
+                let id = Uuid::try_parse(&next).map_err(|_| {
+                    UserError::invalid("selection", "`continuation` must be the `next` of an earlier call.")
+                })?;
                 Ok(Selection::Rest(SelectionId(id)))
             }
         }
     }
 }
 
-/// Which API keys, and why.
+/// Selected API keys, and the reason for the change.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct ApiKeySelectionInput {
-    /// Which API keys.
+    /// The API keys to change.
     selection: ApiKeySelection,
-    /// Why; it goes into the activity log.
+    /// The reason, recorded in the activity log.
     reason: Option<String>,
 }
 
@@ -65,7 +69,7 @@ impl ApiKeySelectionInput {
     }
 }
 
-/// Which API keys, and why.
+/// Selected API keys, and the reason for the change.
 pub(super) fn selected(
     selection: ApiKeySelection,
     reason: Option<String>,

@@ -20,43 +20,44 @@ use crate::actions::keys::{Key, KeyFilter, Verbs};
 use crate::error::Error;
 use crate::values::Networks;
 
-/// What an API key is at the moment: the first that applies, from the bottom of this list. Values can be added.
+/// The status of an API key. If several apply, it is the first of `DELETED`, `PENDING`, `OWNER_INACTIVE`, `DISABLED`,
+/// `EXPIRED`. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "actions::KeyStatus")]
 pub(super) enum ApiKeyStatus {
-    /// It waits for approval.
+    /// Pending approval.
     Pending,
-    /// It can be used.
+    /// Can be used.
     Active,
-    /// It has been stopped, and can be enabled again.
+    /// Disabled; can be enabled again.
     Disabled,
-    /// Its end has passed.
+    /// The end date has passed.
     Expired,
-    /// Its owner is deactivated.
+    /// The owner is deactivated.
     OwnerInactive,
-    /// It has been stopped for good; the row is kept.
+    /// Deleted; cannot be restored. The record is kept.
     Deleted,
 }
 
-/// A limit: so many requests in so many seconds, and as many at once.
+/// A rate limit: `requests` per `perSeconds`, with a burst of at most `requests`.
 #[derive(Clone, Copy, Debug, SimpleObject)]
 pub(super) struct RateLimitQuota {
-    /// How many requests (for calls: how many points).
+    /// Number of requests; for `callRateLimit`, number of points.
     pub requests: i32,
-    /// In how many seconds.
+    /// Length of the window in seconds.
     pub per_seconds: i32,
 }
 
-/// A secret as it can be shown again: never the secret itself.
+/// What can be shown of a client secret after it was issued; never the secret itself.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct SecretInfo {
-    /// The last four characters.
+    /// The last four characters of the secret.
     hint: String,
-    /// When it was made.
+    /// When it was created.
     created_at: DateTime,
-    /// The end of a secret that has been replaced; null for the current one.
+    /// When the secret stops working, if it has been replaced; null for the current secret.
     valid_until: Option<DateTime>,
-    /// When it was last exchanged for a token; null for never. Up to a second late.
+    /// When it was last exchanged for an access token; null if never. Up to one second behind.
     last_used_at: Option<DateTime>,
 }
 
@@ -71,38 +72,39 @@ impl From<key_secret::Model> for SecretInfo {
     }
 }
 
-/// The last use of an API key: an exchange, or a request made with one of its tokens.
+/// The last use of an API key: a token exchange, or a request made with one of its access tokens.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct LastUsed {
-    /// When.
+    /// When it was used.
     at: DateTime,
-    /// From which address.
+    /// The client's IP address.
     ip: Option<String>,
-    /// With which program, as it calls itself.
+    /// The `User-Agent` header.
     user_agent: Option<String>,
-    /// For what: the name of the GraphQL operation (of its first field, if it has none), `token exchange` or `whoami`.
+    /// What it was used for: the name of the GraphQL operation (for an anonymous operation, of its first field), `token
+    /// exchange` or `whoami`.
     operation: Option<String>,
 }
 
-/// Which verbs the viewer may use on an API key, for showing or hiding them: the permission is there, and the state of
-/// the key is one that the verb is for.
+/// Which mutations the caller can apply to an API key, for example to show or hide buttons: the caller has the
+/// permission, and the status of the key allows the change.
 #[derive(Clone, Copy, Debug, SimpleObject)]
 pub(super) struct ApiKeyPermissions {
-    /// Change its properties and grants.
+    /// `updateApiKey`: change its properties, roles and scopes.
     update: bool,
-    /// Give it a new secret.
+    /// `regenerateSecrets`: issue a new secret.
     regenerate_secrets: bool,
-    /// End its previous secret.
+    /// `finishRotation`: invalidate the previous secret.
     finish_rotation: bool,
-    /// Let it be used again.
+    /// `enableApiKeys`: enable it again.
     enable: bool,
-    /// Stop it.
+    /// `disableApiKeys`: disable it.
     disable: bool,
-    /// Stop it for good.
+    /// `deleteApiKeys`: delete it.
     delete: bool,
-    /// Let it be used for the first time.
+    /// `approveApiKeys`: approve it.
     approve: bool,
-    /// Delete it instead of approving it.
+    /// `rejectApiKeys`: reject it, which deletes it.
     reject: bool,
 }
 
@@ -121,7 +123,7 @@ impl From<Verbs> for ApiKeyPermissions {
     }
 }
 
-/// An API key: an OAuth 2.0 confidential client with an owner, roles, scopes, limits and an end.
+/// An API key: an OAuth 2.0 confidential client with an owner, roles, scopes, rate limits and an optional end date.
 #[derive(Clone, Debug)]
 pub(super) struct ApiKey(Arc<Key>);
 
@@ -153,7 +155,7 @@ impl From<Key> for ApiKey {
     }
 }
 
-/// An API key: an OAuth 2.0 confidential client with an owner, roles, scopes, limits and an end.
+/// An API key: an OAuth 2.0 confidential client with an owner, roles, scopes, rate limits and an optional end date.
 #[Object]
 impl ApiKey {
     /// The id, such as `key_01j9…`.
@@ -161,7 +163,7 @@ impl ApiKey {
         self.global_id()
     }
 
-    /// The OAuth client id: 32 upper-case hex characters, never used again.
+    /// The OAuth client id: 32 upper-case hexadecimal characters, never reused.
     async fn client_id(&self) -> &str {
         &self.0.client_id
     }
@@ -171,50 +173,51 @@ impl ApiKey {
         &self.0.name
     }
 
-    /// What it is for.
+    /// What it is for, in free text.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// Whom it belongs to and acts for.
+    /// The account it belongs to and acts for.
     async fn owner(&self, ctx: &Context<'_>) -> async_graphql::Result<Owner> {
         Ok(Owner::from(&*self.owner_row(ctx).await?))
     }
 
-    /// Who made it; null if that is out of the viewer's sight.
+    /// Who created it; null if the caller cannot see that account or key.
     async fn created_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Actor>> {
         actor(ctx, Some(self.0.created_by_kind), self.0.created_by_id).await
     }
 
-    /// What it is at the moment.
+    /// The current status.
     async fn status(&self, ctx: &Context<'_>) -> async_graphql::Result<ApiKeyStatus> {
         let owner = self.owner_row(ctx).await?;
         Ok(actions::status(&self.0, owner.account().active, context(ctx)?.now).into())
     }
 
-    /// Whether it is barred from every mutation and from WRITE scopes.
+    /// Whether the key is read-only: no mutations, and no scopes of kind `WRITE`.
     async fn read_only(&self) -> bool {
         self.0.read_only
     }
 
-    /// Made without roles and scopes: acts with all its owner's scopes, as they are now.
+    /// Whether it was created without roles and scopes. Such a key holds every scope its owner holds at the time of
+    /// use.
     async fn inherits_owner(&self) -> bool {
         self.0.inherits_owner
     }
 
-    /// The roles that it was given, by name.
+    /// The roles assigned to it, by name.
     #[graphql(complexity = "5 * child_complexity")]
     async fn roles(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Role>> {
         Ok(load(ctx, RolesOf(self.of())).await?.unwrap_or_default().into_iter().map(Role).collect())
     }
 
-    /// The scopes that it was given directly, beside its roles.
+    /// The scopes assigned to it directly, in addition to its roles.
     #[graphql(complexity = "5 * child_complexity")]
     async fn scopes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Scope>> {
         Ok(load(ctx, ScopesOf(self.of())).await?.unwrap_or_default().into_iter().map(Scope).collect())
     }
 
-    /// What an exchange can grant now.
+    /// The scopes that a token issued now can have.
     #[graphql(complexity = "10 * child_complexity")]
     async fn effective_scopes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Scope>> {
         Ok(load(ctx, EffectiveScopesOf(self.of()))
@@ -225,12 +228,14 @@ impl ApiKey {
             .collect())
     }
 
-    /// Its usable secrets as they can be shown again: the current one, then the previous one until its end.
+    /// Its valid secrets, without their values: the current one, and after a rotation the previous one until it stops
+    /// working.
     async fn secrets(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<SecretInfo>> {
         Ok(load(ctx, SecretsOf(self.of())).await?.unwrap_or_default().into_iter().map(Into::into).collect())
     }
 
-    /// The networks that it may be exchanged and its tokens used from; empty for everywhere.
+    /// The networks (CIDR) that it can be used from, for exchanges and with its tokens; empty if there is no
+    /// restriction.
     async fn allowed_networks(&self) -> async_graphql::Result<Vec<Cidr>> {
         let Some(stored) = &self.0.allowed_networks else { return Ok(Vec::new()) };
         let unreadable = || field_error(Error::internal("the networks of a key cannot be read"));
@@ -238,14 +243,14 @@ impl ApiKey {
         Ok(networks.to_texts().into_iter().map(Cidr).collect())
     }
 
-    /// How long its tokens live, in seconds.
+    /// Lifetime of its access tokens in seconds.
     async fn token_lifetime_seconds(&self, ctx: &Context<'_>) -> async_graphql::Result<i32> {
         let settings = settings(ctx).await?;
         let wanted = self.0.token_lifetime_seconds.unwrap_or(settings.default_token_lifetime_seconds);
         Ok(wanted.min(settings.max_token_lifetime_seconds))
     }
 
-    /// How often it can be exchanged for a token.
+    /// The rate limit of token exchanges.
     async fn token_rate_limit(&self, ctx: &Context<'_>) -> async_graphql::Result<RateLimitQuota> {
         let settings = settings(ctx).await?;
         Ok(RateLimitQuota {
@@ -254,7 +259,7 @@ impl ApiKey {
         })
     }
 
-    /// How many points the requests made with its tokens may cost.
+    /// The rate limit of requests made with its tokens, in points (see `RateLimit`).
     async fn call_rate_limit(&self, ctx: &Context<'_>) -> async_graphql::Result<RateLimitQuota> {
         let settings = settings(ctx).await?;
         Ok(RateLimitQuota {
@@ -263,7 +268,7 @@ impl ApiKey {
         })
     }
 
-    /// When it was made.
+    /// When it was created.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
@@ -273,12 +278,13 @@ impl ApiKey {
         DateTime(self.0.updated_at)
     }
 
-    /// Its end; null for none.
+    /// The end date, after which the key is expired; null if there is none.
     async fn expires_at(&self) -> Option<DateTime> {
         self.0.expires_at.map(DateTime)
     }
 
-    /// Its last use; null for never. A second late, and a second more for every 250 keys that are in use at the same time.
+    /// The last use; null if it was never used. About 1 second behind, plus 1 second for every 250 keys in use at the
+    /// same time.
     async fn last_used(&self) -> Option<LastUsed> {
         Some(LastUsed {
             at: DateTime(self.0.last_used_at?),
@@ -288,28 +294,35 @@ impl ApiKey {
         })
     }
 
-    /// What the log has about it and was done with it, newest first; null without permission to see activity.
+    /// Entries of the activity log that concern this key or were done with it, newest first; null if the caller may not
+    /// see activity.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn activity(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which rows; all when left out.")] filter: Option<ActivityFilter>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which entries to return; all if omitted.")] filter: Option<ActivityFilter>,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<ActivityConnection>> {
         let page = PageArguments { first, after, last, before };
         activity::of_key(ctx, self.0.id, filter, page).await.map(Some)
     }
 
-    /// Which of the verbs the viewer may use on it, as it is now.
+    /// Which mutations the caller can apply to this key now.
     async fn viewer_can(&self, ctx: &Context<'_>) -> async_graphql::Result<ApiKeyPermissions> {
         Ok(load(ctx, VerbsOf(self.of())).await?.unwrap_or_default().into())
     }
 
-    /// Raised by each change; send it back in updates to notice a lost update.
+    /// Incremented by each change. Send it back in an update to detect a concurrent change.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -339,11 +352,11 @@ pub(super) struct KeyQueries;
 /// API keys.
 #[Object]
 impl KeyQueries {
-    /// One API key; null if there is none that the viewer may see.
+    /// An API key by its id or client id; null if there is none that the caller can see.
     async fn api_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which API key.")] by: ApiKeyBy,
+        #[graphql(desc = "The API key to return.")] by: ApiKeyBy,
     ) -> async_graphql::Result<Option<ApiKey>> {
         let cx = context(ctx)?;
         let key = match by {
@@ -356,19 +369,27 @@ impl KeyQueries {
         Ok(key.map_err(field_error)?.map(ApiKey::from))
     }
 
-    /// API keys, newest first unless ordered otherwise. Without `keys:read:any`, the viewer's own.
+    /// API keys, by default newest first. Without `keys:read:any`, only the caller's own.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn api_keys(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which API keys; all but deleted ones and those of inactive owners when left out.")]
+        #[graphql(
+            desc = "Which API keys to return. If omitted, all but deleted keys and those of inactive owners."
+        )]
         filter: Option<ApiKeyFilter>,
-        #[graphql(desc = "The order of the list.")] order_by: Option<ApiKeyOrder>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The sort order; newest first if omitted.")] order_by: Option<ApiKeyOrder>,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<ApiKeyConnection>> {
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
         list(ctx, filter, order_by, PageArguments { first, after, last, before }).await.map(Some)

@@ -29,12 +29,12 @@ use crate::actions::{accounts, activity, groups, keys, roles, scopes};
 use crate::app::context::Context as Cx;
 use crate::error::{Error, UserError};
 
-/// An object that can be fetched by its id alone.
+/// An object that can be fetched by its id.
 #[derive(Clone, Debug, Interface)]
 #[graphql(field(
     name = "id",
     ty = "ID",
-    desc = "The id: a prefix for the kind of object, and an opaque value."
+    desc = "The id: a prefix for the kind of object, then an opaque value."
 ))]
 pub(super) enum Node {
     User(User),
@@ -162,25 +162,25 @@ pub(super) struct NodeQueries;
 /// Objects by their id.
 #[Object]
 impl NodeQueries {
-    /// An object by its id; null if there is none that the viewer may see.
+    /// An object by its id; null if there is none that the caller can see.
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of any object.")] id: ID,
+        #[graphql(desc = "The id of an object of any kind.")] id: ID,
     ) -> async_graphql::Result<Option<Node>> {
         find(ctx, &id).await
     }
 
-    /// Objects by their ids, in the same order; null in the place of each that the viewer may not see.
+    /// Objects by their ids, in the same order, with null for each one that the caller cannot see.
     #[graphql(complexity = "ids.len().clamp(1, 100) * child_complexity.max(1)")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The ids of any objects; at most 100.")] ids: Vec<ID>,
+        #[graphql(desc = "The ids of objects of any kind; at most 100.")] ids: Vec<ID>,
     ) -> async_graphql::Result<Option<Vec<Place>>> {
         let most = usize::try_from(MAX_PAGE).unwrap_or(usize::MAX);
         if ids.len() > most {
-            let message = format!("Ask for at most {most} objects; these are {}.", ids.len());
+            let message = format!("Request at most {most} objects. This has {}.", ids.len());
             return Err(field_error(Error::from(UserError::invalid("ids", message))));
         }
         let find = async |id| Place(find(ctx, id).await);

@@ -26,7 +26,7 @@ impl PageArguments {
     pub(super) fn parse(self) -> Result<PageRequest> {
         let (field, length) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
-                return Err(UserError::invalid("last", "Ask for `first` or for `last`, not both.").into());
+                return Err(UserError::invalid("last", "Use `first` or `last`, not both.").into());
             }
             (first, None) => ("first", first),
             (None, last) => ("last", last),
@@ -35,10 +35,7 @@ impl PageArguments {
             None => DEFAULT_PAGE,
             Some(length) => {
                 u64::try_from(length).ok().filter(|length| *length <= MAX_PAGE).ok_or_else(|| {
-                    UserError::invalid(
-                        field,
-                        format!("A page has from 0 to {MAX_PAGE} rows; this asks for {length}."),
-                    )
+                    UserError::invalid(field, format!("A page has from 0 to {MAX_PAGE} rows, not {length}."))
                 })?
             }
         };
@@ -58,7 +55,7 @@ fn cursor(field: &'static str, text: &str) -> Result<Cursor> {
 fn not_a_cursor(field: &'static str) -> Error {
     UserError::invalid(
         field,
-        "This is no cursor of this list and order: take one from its `pageInfo` or `edges`.",
+        "This is not a cursor of this list and sort order. Use one from its `pageInfo` or `edges`.",
     )
     .into()
 }
@@ -81,26 +78,26 @@ pub(super) async fn counted(
 /// Makes the connection and edge types of one kind of row; with a count where the list can be counted.
 macro_rules! connection {
     ($node:ty, $edge:ident, $connection:ident $(, $count:ident)?) => {
-        /// A row of a list with its place.
+        /// One row of a page and its cursor.
         #[derive(SimpleObject)]
         pub(super) struct $edge {
             /// The row.
             node: $node,
-            /// The place of this row, for `after` and `before`. Opaque, and valid for the same order only.
+            /// The position of this row, for `after` and `before`. Opaque; only valid for the same list and sort order.
             cursor: String,
         }
 
-        /// Part of a list.
+        /// One page of a list.
         #[derive(SimpleObject)]
         pub(super) struct $connection {
             /// The rows with their places.
             edges: Vec<$edge>,
             /// The rows.
             nodes: Vec<$node>,
-            /// Whether there is more, and where this part begins and ends.
+            /// The cursors of this page, and whether there are more rows.
             page_info: PageInfo,
             $(
-                /// How many rows the whole list has. Counted only when it is asked for.
+                /// The number of rows in the whole list. Only counted if selected.
                 $count: Option<i64>,
             )?
         }

@@ -8,7 +8,7 @@ macro_rules! payload_type {
         pub(super) struct $name {
             $(#[$field_doc])*
             $field: Option<$object>,
-            /// What the caller can correct; empty if all went well.
+            /// Errors that the caller can correct; empty on success.
             user_errors: Vec<$crate::graphql::error::UserError>,
         }
 
@@ -32,9 +32,9 @@ use entity::GlobalId;
 use crate::error::Result;
 
 payload_type!(
-    /// What became of a deletion.
+    /// Payload of the mutations that delete one object.
     DeletePayload {
-        /// The id of what is gone.
+        /// The id of the deleted object; null if there are errors.
         deleted_id: ID
     }
 );

@@ -10,16 +10,16 @@ use super::scopes::Scope;
 use crate::actions::permissions::{self as actions, Because, Preview};
 use crate::error::Result;
 
-/// A key that does not exist yet.
+/// The API key to preview. It need not exist.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct PermissionPreviewInput {
-    /// Whose key it would be; the viewer when left out. Somebody else needs `keys:create:any`.
+    /// The id of the owner; the caller's own account if omitted. Another owner requires `keys:create:any`.
     owner_id: Option<ID>,
-    /// The roles that it would be given. With neither roles nor scopes, all that its owner holds.
+    /// The ids of the roles to assign. With neither roles nor scopes, all scopes of the owner.
     role_ids: Option<Vec<ID>>,
-    /// The names of the scopes that it would be given directly.
+    /// The names of the scopes to assign directly.
     scopes: Option<Vec<String>>,
-    /// Whether it would be barred from every mutation.
+    /// Whether the key would be read-only.
     read_only: Option<bool>,
 }
 
@@ -34,32 +34,32 @@ impl PermissionPreviewInput {
     }
 }
 
-/// What a key would be granted, and what it would not although it was given, each by name.
+/// The scopes that a key would be granted, and those that it would be assigned but not granted, by name.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct PermissionPreview {
-    /// What an exchange would grant now.
+    /// The scopes that a token issued now would have.
     grants: Vec<PermissionGrant>,
-    /// What it would be given and not be granted.
+    /// The scopes that would be assigned but not granted.
     withheld: Vec<PermissionWithheld>,
 }
 
-/// A scope, and how the key would come to it.
+/// A scope that would be granted, and where it comes from.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct PermissionGrant {
     /// The scope.
     scope: Scope,
     /// The roles that grant it.
     granted_by: Vec<Role>,
-    /// Whether it would be given directly.
+    /// Whether it is assigned directly.
     direct: bool,
 }
 
-/// A scope that would not be granted.
+/// A scope that would be assigned but not granted.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct PermissionWithheld {
     /// The scope.
     scope: Scope,
-    /// Why not.
+    /// Why it would not be granted.
     because: WithheldReason,
 }
 
@@ -67,9 +67,9 @@ pub(super) struct PermissionWithheld {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "Because")]
 pub(super) enum WithheldReason {
-    /// The owner does not hold it, or not `keys:use`, without which no key of a user is granted anything.
+    /// The owner does not hold the scope, or does not hold `keys:use`, which every key of a user needs.
     OwnerLacksScope,
-    /// It lets change something, and the key would be read-only.
+    /// The scope is of kind `WRITE`, and the key would be read-only.
     ReadOnly,
 }
 
@@ -79,13 +79,13 @@ pub(super) struct PermissionQueries;
 /// What a key would be granted.
 #[Object]
 impl PermissionQueries {
-    /// What a key with these roles and scopes would be granted, and which role grants each scope, before anything is
+    /// The scopes that a key with these roles and scopes would be granted, and which role grants each. Nothing is
     /// saved.
     #[graphql(complexity = "20 * child_complexity")]
     async fn permission_preview(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The key that does not exist yet.")] input: PermissionPreviewInput,
+        #[graphql(desc = "The API key to preview.")] input: PermissionPreviewInput,
     ) -> async_graphql::Result<Option<PermissionPreview>> {
         let cx = context(ctx)?;
         let found = async { actions::preview(cx, &input.parse()?).await }.await.map_err(field_error)?;

@@ -8,19 +8,19 @@ use super::hooks::hooks;
 use crate::access::Action;
 use crate::app::limits::Spent;
 
-/// The limit that requests made with a token meet, after this request: the figures of the headers `RateLimit-Policy` and
-/// `RateLimit`.
+/// The caller's rate limit for requests made with an access token, after this request. The same figures are in the
+/// headers `RateLimit-Policy` and `RateLimit`.
 #[derive(Clone, Copy, Debug, SimpleObject)]
 pub(super) struct RateLimit {
-    /// The name of the policy, `call`.
+    /// The name of the rate-limit policy: `call`.
     policy: &'static str,
-    /// How many points may be spent in `perSeconds`, and at once.
+    /// How many points can be used per window, and in one burst.
     limit: i32,
-    /// The window of the limit, in seconds.
+    /// Length of the window in seconds.
     per_seconds: i32,
-    /// How many points are left now.
+    /// How many points are left.
     remaining: i32,
-    /// In how many seconds the whole limit is there again.
+    /// Seconds until the full limit is available again.
     reset_seconds: i32,
     /// How many points this request cost.
     cost: i32,
@@ -46,7 +46,7 @@ pub(super) struct RateLimitQueries;
 /// What requests cost.
 #[Object]
 impl RateLimitQueries {
-    /// What is left of the caller's limit, and what this request costs; null for callers without a limit.
+    /// The caller's rate limit, and the cost of this request; null for callers without a limit.
     async fn rate_limit(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<RateLimit>> {
         context(ctx)?.may(Action::ViewSelf).map_err(field_error)?;
         Ok(hooks(ctx)?.spent().map(Into::into))

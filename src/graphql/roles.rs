@@ -38,12 +38,12 @@ impl Role {
         &self.0.name
     }
 
-    /// What it is for.
+    /// What it is for, in free text.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// Whether it came with the server and cannot be changed.
+    /// Whether it is built in. Built-in roles cannot be changed.
     async fn built_in(&self) -> bool {
         self.0.built_in
     }
@@ -55,16 +55,16 @@ impl Role {
         Ok(scopes.into_iter().map(Scope).collect())
     }
 
-    /// Raised by each change.
+    /// Incremented by each change. Send it back in an update to detect a concurrent change.
     async fn version(&self) -> i32 {
         self.0.version
     }
 }
 
-/// Which roles.
+/// Filters a list of roles.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct RoleFilter {
-    /// Part of the name.
+    /// Text that the name contains.
     search: Option<String>,
 }
 
@@ -74,17 +74,23 @@ pub(super) struct RoleQueries;
 /// Roles.
 #[Object]
 impl RoleQueries {
-    /// The roles, by name.
+    /// Roles, by name.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn roles(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which roles; all when left out.")] filter: Option<RoleFilter>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which roles to return; all if omitted.")] filter: Option<RoleFilter>,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<RoleConnection>> {
         let cx = context(ctx)?;
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
@@ -95,29 +101,29 @@ impl RoleQueries {
     }
 }
 
-/// What a role is made from.
+/// Input of `createRole`.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct CreateRoleInput {
-    /// The unique name; at most 100 characters.
+    /// The name, unique; at most 100 characters.
     name: String,
-    /// What it is for; at most 1,000 characters.
+    /// What it is for, in free text; at most 1,000 characters.
     description: Option<String>,
     /// The names of the scopes that it grants.
     scopes: Vec<String>,
 }
 
-/// What to change of a role. A field left out stays as it is; null clears.
+/// Input of `updateRole`. Omitted fields stay unchanged; null clears a field that may be empty.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct UpdateRoleInput {
-    /// Which role.
+    /// The id of the role to change.
     id: ID,
-    /// The version that was read: the change is refused if somebody else was faster.
+    /// The version last read. If the object has changed since, nothing is changed and the error is `VERSION_CONFLICT`.
     version: Option<i32>,
     /// The new name.
     name: Option<String>,
-    /// What it is for.
+    /// What it is for, in free text.
     description: MaybeUndefined<String>,
-    /// The names of the scopes that replace those it grants.
+    /// The names of the scopes that the role grants; replaces the list.
     scopes: Option<Vec<String>>,
 }
 
@@ -131,17 +137,17 @@ impl UpdateRoleInput {
     }
 }
 
-/// Which role.
+/// Identifies a role.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct RoleIdInput {
-    /// Its id.
+    /// The id.
     id: ID,
 }
 
 payload_type!(
-    /// What became of a change of a role.
+    /// Payload of the mutations that change a role.
     RolePayload {
-        /// The role as it is now.
+        /// The role after the change; null if there are errors.
         role: Role
     }
 );
@@ -152,11 +158,11 @@ pub(super) struct RoleMutations;
 /// What changes roles.
 #[Object]
 impl RoleMutations {
-    /// Makes a role of scopes that the viewer holds.
+    /// Creates a role. The caller must hold every scope in it.
     async fn create_role(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What it is made from.")] input: CreateRoleInput,
+        #[graphql(desc = "The new object.")] input: CreateRoleInput,
     ) -> async_graphql::Result<Option<RolePayload>> {
         let cx = context(ctx)?;
         let create = async {
@@ -168,11 +174,11 @@ impl RoleMutations {
         RolePayload::from_result(create.await)
     }
 
-    /// Changes a role. Scopes that it loses are lost at once to whoever holds them through it.
+    /// Changes a role. Scopes removed from it are lost at once by everyone who holds them through it.
     async fn update_role(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: UpdateRoleInput,
+        #[graphql(desc = "The changes.")] input: UpdateRoleInput,
     ) -> async_graphql::Result<Option<RolePayload>> {
         let cx = context(ctx)?;
         let change = async {
@@ -182,11 +188,11 @@ impl RoleMutations {
         RolePayload::from_result(change.await)
     }
 
-    /// Deletes a role that nobody has.
+    /// Deletes a role that is not assigned to any user, group or API key.
     async fn delete_role(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which role.")] input: RoleIdInput,
+        #[graphql(desc = "The role to delete.")] input: RoleIdInput,
     ) -> async_graphql::Result<Option<DeletePayload>> {
         let cx = context(ctx)?;
         DeletePayload::of(async { actions::roles::delete(cx, parse_id("id", &input.id)?).await }.await)

@@ -8,17 +8,19 @@ use entity::{AccountId, GlobalId, ObjectKind, Timestamp};
 use crate::error::{Error, Result, UserError};
 use crate::values::{Networks, Search, description};
 
-/// An instant in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z` (RFC 3339). Other offsets are accepted.
+/// A point in time in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z` (RFC 3339). Input can have another UTC
+/// offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub Timestamp);
 
-/// An instant in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z` (RFC 3339). Other offsets are accepted.
+/// A point in time in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z` (RFC 3339). Input can have another UTC
+/// offset.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/chillicream/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
             Value::String(text) => Timestamp::from_str(&text).map(Self).map_err(|_| {
-                InputValueError::custom("a DateTime is written as in 2026-11-21T09:30:00Z (RFC 3339)")
+                InputValueError::custom("a DateTime has the form 2026-11-21T09:30:00Z (RFC 3339)")
             }),
             other => Err(InputValueError::expected_type(other)),
         }
@@ -33,11 +35,11 @@ impl ScalarType for DateTime {
     }
 }
 
-/// A whole number of up to 64 bits, as a JSON number.
+/// A 64-bit integer, as a JSON number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Long(pub i64);
 
-/// A whole number of up to 64 bits, as a JSON number.
+/// A 64-bit integer, as a JSON number.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/chillicream/long.html")]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -45,7 +47,7 @@ impl ScalarType for Long {
             Value::Number(number) => number
                 .as_i64()
                 .map(Self)
-                .ok_or_else(|| InputValueError::custom("a Long is a whole number of 64 bits")),
+                .ok_or_else(|| InputValueError::custom("a Long must be a 64-bit integer")),
             _ => Err(InputValueError::expected_type(value)),
         }
     }
@@ -59,15 +61,13 @@ impl ScalarType for Long {
     }
 }
 
-/// A network as its first address and the length of its prefix, such as `10.0.0.0/8` (RFC 4632, section 3.1) or
-/// `2001:db8::/32` (RFC 4291, section 2.3); no bit is set beyond the prefix. As input also an address, which stands for
-/// itself alone.
+/// A network in CIDR notation, such as `10.0.0.0/8` (RFC 4632, section 3.1) or `2001:db8::/32` (RFC 4291, section 2.3).
+/// No bit may be set beyond the prefix. Input can also be a single IP address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cidr(pub String);
 
-/// A network as its first address and the length of its prefix, such as `10.0.0.0/8` (RFC 4632, section 3.1) or
-/// `2001:db8::/32` (RFC 4291, section 2.3); no bit is set beyond the prefix. As input also an address, which stands for
-/// itself alone.
+/// A network in CIDR notation, such as `10.0.0.0/8` (RFC 4632, section 3.1) or `2001:db8::/32` (RFC 4291, section 2.3).
+/// No bit may be set beyond the prefix. Input can also be a single IP address.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc4632")]
 impl ScalarType for Cidr {
     /// Any text: what is wrong with it is said among the user errors, which can say what would be right.
@@ -106,7 +106,7 @@ impl ScalarType for Json {
 /// Reads an id of one kind; the mistake names the input field.
 pub(super) fn parse_id<T: FromStr>(field: &'static str, id: &ID) -> Result<T> {
     id.parse().map_err(|_| {
-        Error::from(UserError::invalid(field, format!("`{}` is not an id of this kind.", shown(id))))
+        Error::from(UserError::invalid(field, format!("`{}` is not an id of the expected kind.", shown(id))))
     })
 }
 

@@ -12,14 +12,15 @@ use crate::actions::{apis, scopes};
 use crate::error::Result;
 use crate::values::{Name, ScopeName, api_identifier};
 
-/// What an API is made from.
+/// Input of `createApi`.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct CreateApiInput {
-    /// The address that names it (RFC 8707): absolute, without a fragment, unique. It is the `aud` of its tokens.
+    /// The URI that identifies the API, unique; absolute and without a fragment (RFC 8707). It becomes the `aud` of its
+    /// access tokens.
     identifier: String,
-    /// The name to show; at most 100 characters.
+    /// The display name; at most 100 characters.
     name: String,
-    /// What it is; at most 1,000 characters.
+    /// What it is, in free text; at most 1,000 characters.
     description: Option<String>,
 }
 
@@ -33,18 +34,18 @@ impl CreateApiInput {
     }
 }
 
-/// What to change of an API. A field left out stays as it is; null clears.
+/// Input of `updateApi`. Omitted fields stay unchanged; null clears a field that may be empty.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct UpdateApiInput {
-    /// Which API.
+    /// The id of the API to change.
     id: ID,
-    /// The version that was read: the change is refused if somebody else was faster.
+    /// The version last read. If the object has changed since, nothing is changed and the error is `VERSION_CONFLICT`.
     version: Option<i32>,
-    /// The new address. Tokens already issued keep the old one.
+    /// The new identifier (URI). Access tokens already issued keep the old one.
     identifier: Option<String>,
     /// The new name.
     name: Option<String>,
-    /// What it is.
+    /// What it is, in free text.
     description: MaybeUndefined<String>,
 }
 
@@ -58,23 +59,23 @@ impl UpdateApiInput {
     }
 }
 
-/// Which API.
+/// Identifies an API.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct ApiIdInput {
-    /// Its id.
+    /// The id.
     id: ID,
 }
 
-/// What a scope is made from.
+/// Input of `createScope`.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct CreateScopeInput {
     /// The API that it belongs to.
     api_id: ID,
-    /// The unique name, such as `invoices:read`: lower-case letters, digits and hyphens, with colons between.
+    /// The name, unique, such as `invoices:read`: words of lower-case letters, digits and hyphens, separated by colons.
     name: String,
-    /// What it lets do; at most 1,000 characters.
+    /// What it permits, in free text; at most 1,000 characters.
     description: Option<String>,
-    /// Whether it lets see or change. Read-only API keys are granted READ alone.
+    /// Whether it permits reading or changing. Read-only API keys are granted `READ` scopes only.
     kind: ScopeKind,
 }
 
@@ -89,14 +90,15 @@ impl CreateScopeInput {
     }
 }
 
-/// What to change of a scope. A field left out stays as it is; null clears. Its name is what tokens say, and stays.
+/// Input of `updateScope`. Omitted fields stay unchanged; null clears a field that may be empty. The name cannot be
+/// changed, because access tokens contain it.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct UpdateScopeInput {
-    /// Which scope.
+    /// The id of the scope to change.
     id: ID,
-    /// What it lets do.
+    /// What it permits, in free text.
     description: MaybeUndefined<String>,
-    /// Whether it lets see or change. Only who holds the scope may change that.
+    /// Whether it permits reading or changing. The caller must hold the scope to change this.
     kind: Option<ScopeKind>,
 }
 
@@ -109,25 +111,25 @@ impl UpdateScopeInput {
     }
 }
 
-/// Which scope.
+/// Identifies a scope.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct ScopeIdInput {
-    /// Its id.
+    /// The id.
     id: ID,
 }
 
 payload_type!(
-    /// What became of a change of an API.
+    /// Payload of the mutations that change an API.
     ApiPayload {
-        /// The API as it is now.
+        /// The API after the change; null if there are errors.
         api: Api
     }
 );
 
 payload_type!(
-    /// What became of a change of a scope.
+    /// Payload of the mutations that change a scope.
     ScopePayload {
-        /// The scope as it is now.
+        /// The scope after the change; null if there are errors.
         scope: Scope
     }
 );
@@ -138,11 +140,11 @@ pub(super) struct ScopeMutations;
 /// What changes APIs and their scopes.
 #[Object]
 impl ScopeMutations {
-    /// Makes an API: a resource server that tokens can be issued for.
+    /// Creates an API (resource server) that access tokens can be issued for.
     async fn create_api(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What it is made from.")] input: CreateApiInput,
+        #[graphql(desc = "The new object.")] input: CreateApiInput,
     ) -> async_graphql::Result<Option<ApiPayload>> {
         let cx = context(ctx)?;
         ApiPayload::from_result(async { apis::create(cx, input.parse()?).await }.await)
@@ -152,7 +154,7 @@ impl ScopeMutations {
     async fn update_api(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: UpdateApiInput,
+        #[graphql(desc = "The changes.")] input: UpdateApiInput,
     ) -> async_graphql::Result<Option<ApiPayload>> {
         let cx = context(ctx)?;
         let change = async {
@@ -162,21 +164,21 @@ impl ScopeMutations {
         ApiPayload::from_result(change.await)
     }
 
-    /// Deletes an API that has no scopes left.
+    /// Deletes an API that has no scopes.
     async fn delete_api(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which API.")] input: ApiIdInput,
+        #[graphql(desc = "The API to delete.")] input: ApiIdInput,
     ) -> async_graphql::Result<Option<DeletePayload>> {
         let cx = context(ctx)?;
         DeletePayload::of(async { apis::delete(cx, parse_id("id", &input.id)?).await }.await)
     }
 
-    /// Makes a scope of an API. Whoever holds everything has it from the next exchange on.
+    /// Creates a scope of an API. Owners that hold every scope have it from the next token exchange on.
     async fn create_scope(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What it is made from.")] input: CreateScopeInput,
+        #[graphql(desc = "The new object.")] input: CreateScopeInput,
     ) -> async_graphql::Result<Option<ScopePayload>> {
         let cx = context(ctx)?;
         ScopePayload::from_result(async { scopes::create(cx, input.parse()?).await }.await)
@@ -186,18 +188,18 @@ impl ScopeMutations {
     async fn update_scope(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: UpdateScopeInput,
+        #[graphql(desc = "The changes.")] input: UpdateScopeInput,
     ) -> async_graphql::Result<Option<ScopePayload>> {
         let cx = context(ctx)?;
         let change = async { scopes::update(cx, parse_id("id", &input.id)?, input.parse()?).await };
         ScopePayload::from_result(change.await)
     }
 
-    /// Deletes a scope that no role and no API key has.
+    /// Deletes a scope that is not assigned to any role or API key.
     async fn delete_scope(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which scope.")] input: ScopeIdInput,
+        #[graphql(desc = "The scope to delete.")] input: ScopeIdInput,
     ) -> async_graphql::Result<Option<DeletePayload>> {
         let cx = context(ctx)?;
         DeletePayload::of(async { scopes::delete(cx, parse_id("id", &input.id)?).await }.await)

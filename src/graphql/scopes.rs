@@ -13,13 +13,13 @@ use super::scalars::parse_ids;
 use crate::actions;
 use crate::actions::scopes::ScopeFilter as Filter;
 
-/// What a scope lets do. Values can be added.
+/// What a scope permits. Values can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "scope::ScopeKind")]
 pub(super) enum ScopeKind {
-    /// See something.
+    /// Reading.
     Read,
-    /// Change something. Read-only API keys are not granted it.
+    /// Changing. Read-only API keys are not granted scopes of this kind.
     Write,
 }
 
@@ -41,17 +41,17 @@ impl Scope {
         ID(self.0.id.to_string())
     }
 
-    /// The unique name, such as `keys:read`: what an exchange asks for and a token lists.
+    /// The name, unique, such as `keys:read`. Token requests and access tokens contain it.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What it lets do.
+    /// What it permits, in free text.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// Whether it lets see or change.
+    /// Whether it permits reading or changing.
     async fn kind(&self) -> ScopeKind {
         self.0.kind.into()
     }
@@ -62,7 +62,7 @@ impl Scope {
     }
 }
 
-/// A resource server that tokens are issued for.
+/// An API (resource server) that access tokens can be issued for.
 #[derive(Clone, Debug)]
 pub(super) struct Api(pub Arc<api::Model>);
 
@@ -72,7 +72,7 @@ impl From<api::Model> for Api {
     }
 }
 
-/// A resource server that tokens are issued for.
+/// An API (resource server) that access tokens can be issued for.
 #[Object]
 impl Api {
     /// The id, such as `api_01j9…`.
@@ -80,22 +80,22 @@ impl Api {
         ID(self.0.id.to_string())
     }
 
-    /// The address that names it: the `aud` of its tokens, and what an exchange names as `resource`.
+    /// The URI that identifies the API: the `aud` of its access tokens, and the value of `resource` in a token request.
     async fn identifier(&self) -> &str {
         &self.0.identifier
     }
 
-    /// The name to show.
+    /// The display name.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What it is.
+    /// What it is, in free text.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// Whether it is this server itself.
+    /// Whether it is Latchkey's own API.
     async fn built_in(&self) -> bool {
         self.0.built_in
     }
@@ -107,20 +107,20 @@ impl Api {
         Ok(scopes.into_iter().map(Scope).collect())
     }
 
-    /// Raised by each change.
+    /// Incremented by each change. Send it back in an update to detect a concurrent change.
     async fn version(&self) -> i32 {
         self.0.version
     }
 }
 
-/// Which scopes: all conditions hold together.
+/// Filters a list of scopes. All conditions must hold.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct ScopeFilter {
-    /// Part of the name.
+    /// Text that the name contains.
     search: Option<String>,
-    /// Scopes of any of these APIs.
+    /// Belonging to any of these APIs.
     api_ids: Option<Vec<ID>>,
-    /// Scopes of this kind.
+    /// Of this kind.
     kind: Option<ScopeKind>,
 }
 
@@ -140,16 +140,22 @@ pub(super) struct ScopeQueries;
 /// APIs and their scopes.
 #[Object]
 impl ScopeQueries {
-    /// The APIs, in the order they were made.
+    /// APIs, oldest first.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn apis(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<ApiConnection>> {
         let cx = context(ctx)?;
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
@@ -158,17 +164,23 @@ impl ScopeQueries {
         Ok(Some(ApiConnection::new(page, Api::from, count).map_err(field_error)?))
     }
 
-    /// The scopes of all APIs, by name.
+    /// Scopes of all APIs, by name.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn scopes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which scopes; all when left out.")] filter: Option<ScopeFilter>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which scopes to return; all if omitted.")] filter: Option<ScopeFilter>,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<ScopeConnection>> {
         let cx = context(ctx)?;
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;

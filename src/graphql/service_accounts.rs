@@ -13,32 +13,33 @@ use crate::actions::service_accounts::ServiceAccountChanges;
 use crate::error::Result;
 use crate::values::Name;
 
-/// Which service accounts.
+/// Filters a list of service accounts.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct ServiceAccountFilter {
-    /// Part of the name, in either case; under three characters, its beginning. At most 100 characters.
+    /// Text contained in the name, ignoring case; with fewer than three characters, its beginning. At most 100
+    /// characters.
     search: Option<String>,
 }
 
-/// What a service account is made from.
+/// Input of `createServiceAccount`.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct CreateServiceAccountInput {
-    /// The unique name; at most 100 characters.
+    /// The name, unique; at most 100 characters.
     name: String,
-    /// What it is for; at most 1,000 characters.
+    /// What it is for, in free text; at most 1,000 characters.
     description: Option<String>,
 }
 
-/// What to change of a service account. A field left out stays as it is; null clears.
+/// Input of `updateServiceAccount`. Omitted fields stay unchanged; null clears a field that may be empty.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct UpdateServiceAccountInput {
-    /// Which service account.
+    /// The id of the service account to change.
     id: ID,
-    /// The version that was read: the change is refused if somebody else was faster.
+    /// The version last read. If the object has changed since, nothing is changed and the error is `VERSION_CONFLICT`.
     version: Option<i32>,
     /// The new name.
     name: Option<String>,
-    /// What it is for.
+    /// What it is for, in free text.
     description: MaybeUndefined<String>,
 }
 
@@ -51,17 +52,17 @@ impl UpdateServiceAccountInput {
     }
 }
 
-/// Which service account.
+/// Identifies a service account.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct ServiceAccountIdInput {
-    /// Its id.
+    /// The id.
     id: ID,
 }
 
 payload_type!(
-    /// What became of a change of a service account.
+    /// Payload of the mutations that change a service account.
     ServiceAccountPayload {
-        /// The service account as it is now.
+        /// The service account after the change; null if there are errors.
         service_account: ServiceAccount
     }
 );
@@ -72,17 +73,25 @@ pub(super) struct ServiceAccountQueries;
 /// Service accounts.
 #[Object]
 impl ServiceAccountQueries {
-    /// Service accounts, by name. Without `service-accounts:read`, the one that the viewer acts for.
+    /// Service accounts, by name. Without `service-accounts:read`, only the one the caller acts for.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn service_accounts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which service accounts; all when left out.")] filter: Option<ServiceAccountFilter>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which service accounts to return; all if omitted.")] filter: Option<
+            ServiceAccountFilter,
+        >,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<ServiceAccountConnection>> {
         let cx = context(ctx)?;
         let request = PageArguments { first, after, last, before }.parse().map_err(field_error)?;
@@ -99,11 +108,11 @@ pub(super) struct ServiceAccountMutations;
 /// What changes service accounts.
 #[Object]
 impl ServiceAccountMutations {
-    /// Makes a service account: an owner of keys that belong to no person. It holds nothing by itself.
+    /// Creates a service account, which can own API keys that belong to no person. It holds no scopes of its own.
     async fn create_service_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What it is made from.")] input: CreateServiceAccountInput,
+        #[graphql(desc = "The new object.")] input: CreateServiceAccountInput,
     ) -> async_graphql::Result<Option<ServiceAccountPayload>> {
         let cx = context(ctx)?;
         let create = async {
@@ -118,7 +127,7 @@ impl ServiceAccountMutations {
     async fn update_service_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: UpdateServiceAccountInput,
+        #[graphql(desc = "The changes.")] input: UpdateServiceAccountInput,
     ) -> async_graphql::Result<Option<ServiceAccountPayload>> {
         let cx = context(ctx)?;
         let change = async {
@@ -128,11 +137,11 @@ impl ServiceAccountMutations {
         ServiceAccountPayload::from_result(change.await)
     }
 
-    /// Deletes a service account that never had a key.
+    /// Deletes a service account that never had an API key.
     async fn delete_service_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which service account.")] input: ServiceAccountIdInput,
+        #[graphql(desc = "The service account to delete.")] input: ServiceAccountIdInput,
     ) -> async_graphql::Result<Option<DeletePayload>> {
         let cx = context(ctx)?;
         DeletePayload::of(async { actions::delete(cx, parse_id("id", &input.id)?).await }.await)

@@ -13,7 +13,7 @@ use crate::actions::settings as actions;
 use crate::actions::settings::SettingsChanges;
 use crate::error::Result;
 
-/// What an administrator sets for all.
+/// Settings that apply to the whole server.
 #[derive(Clone, Debug)]
 pub(super) struct Settings(settings::Model);
 
@@ -23,50 +23,51 @@ impl From<settings::Model> for Settings {
     }
 }
 
-/// What an administrator sets for all.
+/// Settings that apply to the whole server.
 #[Object]
 impl Settings {
-    /// How many API keys an owner may have; 1 is the one-key-a-user rule, null is no limit.
+    /// How many API keys one owner may have; null for no limit.
     async fn max_keys_per_owner(&self) -> Option<i32> {
         self.0.max_keys_per_owner
     }
 
-    /// Whether users may call the API with their password. Off by default; signing in to the console is unaffected.
+    /// Whether users may call the API with their e-mail address and password. Off by default. Signing in to the console
+    /// is not affected.
     async fn password_api_access(&self) -> bool {
         self.0.password_api_access
     }
 
-    /// Whether API keys of people without `keys:write:any` wait for approval.
+    /// Whether API keys created without `keys:write:any` need approval.
     async fn key_approval_required(&self) -> bool {
         self.0.key_approval_required
     }
 
-    /// Whether every API key needs an end.
+    /// Whether every API key must have an end date.
     async fn expiry_required(&self) -> bool {
         self.0.expiry_required
     }
 
-    /// How far ahead the end of an API key may lie, in days; null is no limit.
+    /// How far in the future the end date of an API key may be, in days; null for no limit.
     async fn max_key_lifetime_days(&self) -> Option<i32> {
         self.0.max_key_lifetime_days
     }
 
-    /// The end of an API key that is made without one, in days; null is none.
+    /// Lifetime of an API key that is created without an end date, in days; null for no end date.
     async fn default_key_lifetime_days(&self) -> Option<i32> {
         self.0.default_key_lifetime_days
     }
 
-    /// How long tokens live unless the key says otherwise, in seconds.
+    /// Lifetime of access tokens in seconds, unless the key has its own.
     async fn default_token_lifetime_seconds(&self) -> i32 {
         self.0.default_token_lifetime_seconds
     }
 
-    /// How long tokens live at most, in seconds.
+    /// Maximum lifetime of access tokens in seconds.
     async fn max_token_lifetime_seconds(&self) -> i32 {
         self.0.max_token_lifetime_seconds
     }
 
-    /// How often a key can be exchanged for a token, unless it has a limit of its own.
+    /// The rate limit of token exchanges for a key that has no limit of its own.
     async fn default_token_rate_limit(&self) -> RateLimitQuota {
         RateLimitQuota {
             requests: self.0.default_token_limit_requests,
@@ -74,7 +75,7 @@ impl Settings {
         }
     }
 
-    /// How many points the requests made with a key's tokens may cost, unless it has a limit of its own.
+    /// The rate limit of requests made with access tokens, in points, for a key that has no limit of its own.
     async fn default_call_rate_limit(&self) -> RateLimitQuota {
         RateLimitQuota {
             requests: self.0.default_call_limit_requests,
@@ -82,64 +83,59 @@ impl Settings {
         }
     }
 
-    /// How long an old secret works beside a new one unless told otherwise, in seconds.
+    /// How long an old secret keeps working after a new one was issued, in seconds, unless the request sets it.
     async fn default_grace_period_seconds(&self) -> i32 {
         self.0.default_grace_period_seconds
     }
 
-    /// How long events of the activity log are kept, in days; older ones are removed within some hours.
+    /// How long events are kept in the activity log, in days. Older ones are deleted within some hours.
     async fn activity_retention_days(&self) -> i32 {
         self.0.activity_retention_days
     }
 
-    /// How long the counts of reports will be kept, in months. Nothing is counted yet, and nothing removed.
-    async fn rollup_retention_months(&self) -> i32 {
-        self.0.rollup_retention_months
-    }
-
-    /// Where people find help; an https or mailto address.
+    /// Where people find help: an `https:` or `mailto:` URL.
     async fn support_url(&self) -> Option<&str> {
         self.0.support_url.as_deref()
     }
 
-    /// Raised by each change.
+    /// Incremented by each change. Send it back in an update to detect a concurrent change.
     async fn version(&self) -> i32 {
         self.0.version
     }
 }
 
-/// What to set. A field left out stays as it is; null clears.
+/// Input of `updateSettings`. Omitted fields stay unchanged; null clears a field that may be empty.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct UpdateSettingsInput {
-    /// The version that was read: the change is refused if somebody else was faster.
+    /// The version last read. If the object has changed since, nothing is changed and the error is `VERSION_CONFLICT`.
     version: Option<i32>,
-    /// How many API keys an owner may have, at least 1; null is no limit.
+    /// How many API keys one owner may have, at least 1; null for no limit.
     max_keys_per_owner: MaybeUndefined<i32>,
-    /// Whether users may call the API with their password.
+    /// Whether users may call the API with their e-mail address and password.
     password_api_access: Option<bool>,
-    /// Whether API keys of people without `keys:write:any` wait for approval.
+    /// Whether API keys created without `keys:write:any` need approval.
     key_approval_required: Option<bool>,
-    /// Whether every API key needs an end.
+    /// Whether every API key must have an end date.
     expiry_required: Option<bool>,
-    /// How far ahead the end of an API key may lie, from 1 to 3,650 days; null is no limit.
+    /// How far in the future the end date of an API key may be, from 1 to 3,650 days; null for no limit.
     max_key_lifetime_days: MaybeUndefined<i32>,
-    /// The end of an API key that is made without one, in days; null is none.
+    /// Lifetime of an API key that is created without an end date, in days; null for no end date.
     default_key_lifetime_days: MaybeUndefined<i32>,
-    /// How long tokens live unless the key says otherwise, from 60 seconds.
+    /// Lifetime of access tokens in seconds, unless the key has its own; at least 60.
     default_token_lifetime_seconds: Option<i32>,
-    /// How long tokens live at most, from 60 to 3,600 seconds.
+    /// Maximum lifetime of access tokens in seconds; from 60 to 3,600.
     max_token_lifetime_seconds: Option<i32>,
-    /// How often a key can be exchanged for a token, unless it has a limit of its own.
+    /// The rate limit of token exchanges for a key that has no limit of its own.
     default_token_rate_limit: Option<RateLimitQuotaInput>,
-    /// How many points the requests made with a key's tokens may cost, unless it has a limit of its own; at least 10.
+    /// The rate limit of requests made with access tokens, in points, for a key that has no limit of its own; at least
+    /// 10 points.
     default_call_rate_limit: Option<RateLimitQuotaInput>,
-    /// How long an old secret works beside a new one unless told otherwise, up to 30 days in seconds.
+    /// How long an old secret keeps working after a new one was issued, in seconds, unless the request sets it; at most
+    /// 2,592,000 (30 days).
     default_grace_period_seconds: Option<i32>,
-    /// How long events of the activity log are kept, from 1 to 3,650 days; older ones are removed for good.
+    /// How long events are kept in the activity log, from 1 to 3,650 days. Older ones are deleted permanently.
     activity_retention_days: Option<i32>,
-    /// How long the counts of reports will be kept, from 1 to 120 months. Nothing is counted yet, and nothing removed.
-    rollup_retention_months: Option<i32>,
-    /// Where people find help; an https or mailto address.
+    /// Where people find help: an `https:` or `mailto:` URL.
     support_url: MaybeUndefined<String>,
 }
 
@@ -160,16 +156,15 @@ impl UpdateSettingsInput {
             default_call_limit: quota(self.default_call_rate_limit, "defaultCallRateLimit")?,
             default_grace_period_seconds: self.default_grace_period_seconds,
             activity_retention_days: self.activity_retention_days,
-            rollup_retention_months: self.rollup_retention_months,
             support_url: given(self.support_url, Ok)?,
         })
     }
 }
 
 payload_type!(
-    /// What became of a change of the settings.
+    /// Payload of `updateSettings`.
     SettingsPayload {
-        /// The settings as they are now.
+        /// The settings after the change; null if there are errors.
         settings: Settings
     }
 );
@@ -180,7 +175,7 @@ pub(super) struct SettingsQueries;
 /// The settings.
 #[Object]
 impl SettingsQueries {
-    /// What an administrator sets for all.
+    /// Settings that apply to the whole server.
     async fn settings(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Settings>> {
         let settings = actions::load(context(ctx)?).await.map_err(field_error)?;
         Ok(Some(settings.into()))
@@ -193,11 +188,11 @@ pub(super) struct SettingsMutations;
 /// What changes the settings.
 #[Object]
 impl SettingsMutations {
-    /// Changes settings. They act on the next request.
+    /// Changes settings. They take effect with the next request.
     async fn update_settings(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to set.")] input: UpdateSettingsInput,
+        #[graphql(desc = "The changes.")] input: UpdateSettingsInput,
     ) -> async_graphql::Result<Option<SettingsPayload>> {
         let cx = context(ctx)?;
         let version = input.version;

@@ -10,20 +10,20 @@ use super::scalars::DateTime;
 use crate::actions::sessions::{self as actions, IDLE, LONGEST, Password, WantedPassword};
 use crate::error::{Result, UserError as Mistake};
 
-/// A sign-in with a password that lasts.
+/// An active session of a user who signed in with a password.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct SignIn {
-    /// When it began.
+    /// When the user signed in.
     created_at: DateTime,
-    /// When it was last used, to the minute.
+    /// When the session was last used, to the minute.
     last_seen_at: DateTime,
-    /// When it ends, unless it is used before: twelve hours after it began, at the latest.
+    /// When the session expires if it is not used again; at most twelve hours after the sign-in.
     ends_at: DateTime,
-    /// From which address.
+    /// The client's IP address.
     ip: Option<String>,
-    /// With which program, as it calls itself.
+    /// The `User-Agent` header.
     user_agent: Option<String>,
-    /// Whether this request came with it.
+    /// Whether this request was made with this session.
     current: bool,
 }
 
@@ -47,38 +47,38 @@ pub(super) async fn list(ctx: &Context<'_>) -> async_graphql::Result<Vec<SignIn>
     Ok(sessions.into_iter().map(SignIn::from).collect())
 }
 
-/// The old password and the new one.
+/// Input of `changePassword`.
 #[derive(InputObject)]
 pub(super) struct ChangePasswordInput {
-    /// The password that the viewer has now.
+    /// The current password.
     current_password: String,
-    /// The one to have from now on: at least 12 characters, and not easy to guess.
+    /// The new password: at least 12 characters, and not easy to guess.
     new_password: String,
 }
 
 impl ChangePasswordInput {
     fn parse(self) -> Result<(Password, WantedPassword)> {
-        let wrong = || Mistake::invalid("currentPassword", "This is not your password.");
+        let wrong = || Mistake::invalid("currentPassword", "The current password is wrong.");
         let current = Password::claimed(Zeroizing::new(self.current_password)).ok_or_else(wrong)?;
         Ok((current, WantedPassword::new(Zeroizing::new(self.new_password))))
     }
 }
 
-/// What became of a change of the viewer's password.
+/// Payload of `changePassword`.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct ChangePasswordPayload {
-    /// Whether it was changed.
+    /// Whether the password was changed.
     changed: bool,
-    /// What the caller can correct; empty if all went well.
+    /// Errors that the caller can correct; empty on success.
     user_errors: Vec<UserError>,
 }
 
-/// What became of the viewer's sign-ins.
+/// Payload of `signOutEverywhere`.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct SignOutEverywherePayload {
-    /// How many sign-ins were ended.
+    /// How many sessions were ended.
     ended: i32,
-    /// What the caller can correct; empty if all went well.
+    /// Errors that the caller can correct; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -88,11 +88,11 @@ pub(super) struct SignInMutations;
 /// The viewer's own sign-ins and password.
 #[Object]
 impl SignInMutations {
-    /// Changes the viewer's own password; ends the viewer's other sign-ins.
+    /// Changes the caller's own password, and ends all other sessions of the caller.
     async fn change_password(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The old password and the new one.")] input: ChangePasswordInput,
+        #[graphql(desc = "The current password and the new one.")] input: ChangePasswordInput,
     ) -> async_graphql::Result<Option<ChangePasswordPayload>> {
         let cx = context(ctx)?;
         let change = async {
@@ -103,7 +103,8 @@ impl SignInMutations {
         Ok(Some(ChangePasswordPayload { changed: done.is_some(), user_errors }))
     }
 
-    /// Ends all of the viewer's sign-ins, the one that asks too. An API key cannot: only who signed in can.
+    /// Ends all sessions of the caller, including the current one. Only available to users who signed in, not to API
+    /// keys.
     async fn sign_out_everywhere(
         &self,
         ctx: &Context<'_>,

@@ -17,17 +17,17 @@ use crate::actions::users::{NewUser, UserChanges, UserFilter as Filter, WantedPa
 use crate::error::Result;
 use crate::values::{Name, email, handle};
 
-/// Which users: all conditions hold together, a list means any of its values.
+/// Filters a list of users. All conditions must hold; a list matches any of its values.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct UserFilter {
-    /// Part of the e-mail address, the handle or the name, in either case; under three characters, its beginning. At most
-    /// 100 characters.
+    /// Text contained in the e-mail address, the handle or the name, ignoring case; with fewer than three characters,
+    /// the beginning of one of these. At most 100 characters.
     search: Option<String>,
-    /// Active or not.
+    /// Active, or deactivated.
     active: Option<bool>,
     /// Members of any of these groups.
     group_ids: Option<Vec<ID>>,
-    /// Holders of any of these roles, directly or through groups.
+    /// Holding any of these roles, directly or through groups.
     role_ids: Option<Vec<ID>>,
 }
 
@@ -55,20 +55,20 @@ pub(super) async fn list(
     UserConnection::new(page, User::from, count).map_err(field_error)
 }
 
-/// What a user is made from.
+/// Input of `createUser`.
 #[derive(InputObject)]
 pub(super) struct CreateUserInput {
-    /// The e-mail address, unique; kept in lower case.
+    /// The e-mail address, unique; stored in lower case.
     email: String,
-    /// A short unique name, if the organisation has one (the user key).
+    /// A short unique name, if the organization assigns one (the user key).
     handle: Option<String>,
-    /// The name to show.
+    /// The display name.
     display_name: String,
-    /// A password to sign in with; none when left out.
+    /// The password to sign in with; none if omitted.
     password: Option<String>,
-    /// The roles to give; `member` when left out.
+    /// The ids of the roles to assign; the role `member` if omitted.
     role_ids: Option<Vec<ID>>,
-    /// The groups to join.
+    /// The ids of the groups to join.
     group_ids: Option<Vec<ID>>,
 }
 
@@ -85,24 +85,24 @@ impl CreateUserInput {
     }
 }
 
-/// What to change of a user. A field left out stays as it is; null clears.
+/// Input of `updateUser`. Omitted fields stay unchanged; null clears a field that may be empty.
 #[derive(InputObject)]
 pub(super) struct UpdateUserInput {
-    /// Which user.
+    /// The id of the user to change.
     id: ID,
-    /// The version that was read: the change is refused if somebody else was faster.
+    /// The version last read. If the object has changed since, nothing is changed and the error is `VERSION_CONFLICT`.
     version: Option<i32>,
-    /// The new e-mail address. The viewer must hold all that the user holds.
+    /// The new e-mail address. The caller must hold every scope that the user holds.
     email: Option<String>,
     /// A short unique name.
     handle: MaybeUndefined<String>,
-    /// The name to show.
+    /// The display name.
     display_name: Option<String>,
-    /// A new password. The viewer must hold all that the user holds.
+    /// The new password. The caller must hold every scope that the user holds.
     password: Option<String>,
-    /// The roles that replace those held directly.
+    /// The ids of the roles assigned directly; replaces the list.
     role_ids: Option<Vec<ID>>,
-    /// The groups that replace those the user is in.
+    /// The ids of the groups the user is a member of; replaces the list.
     group_ids: Option<Vec<ID>>,
 }
 
@@ -119,22 +119,22 @@ impl UpdateUserInput {
     }
 }
 
-/// Which user.
+/// Identifies a user.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct UserIdInput {
     /// The id.
     id: ID,
 }
 
-/// What became of a change of a user.
+/// Payload of the mutations that change a user.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct UserPayload {
-    /// The user as they are now.
+    /// The user after the change; null if there are errors.
     user: Option<User>,
-    /// For `deactivateUser`: keys of service accounts that this user made and the viewer may see, at most 100. They go on
-    /// working, and somebody should look after them.
+    /// For `deactivateUser`: API keys of service accounts that this user created and the caller can see, at most 100.
+    /// They keep working; somebody should review them.
     service_account_keys: Vec<ApiKey>,
-    /// What the caller can correct; empty if all went well.
+    /// Errors that the caller can correct; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -157,17 +157,23 @@ pub(super) struct UserQueries;
 /// Users.
 #[Object]
 impl UserQueries {
-    /// Users, by e-mail address. Without `users:read`, the viewer alone.
+    /// Users, by e-mail address. Without `users:read`, only the caller.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn users(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which users; all when left out.")] filter: Option<UserFilter>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which users to return; all if omitted.")] filter: Option<UserFilter>,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<UserConnection>> {
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
         list(ctx, &filter, PageArguments { first, after, last, before }).await.map(Some)
@@ -180,21 +186,21 @@ pub(super) struct UserMutations;
 /// What changes users.
 #[Object]
 impl UserMutations {
-    /// Makes a user. What the user obtains, the viewer must hold.
+    /// Creates a user. The caller must hold every scope that the user obtains.
     async fn create_user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the user is made from.")] input: CreateUserInput,
+        #[graphql(desc = "The new user.")] input: CreateUserInput,
     ) -> async_graphql::Result<Option<UserPayload>> {
         let cx = context(ctx)?;
         UserPayload::of(async { actions::create(cx, input.parse()?).await }.await)
     }
 
-    /// Changes a user. What the user gains, the viewer must hold.
+    /// Changes a user. The caller must hold every scope that the user gains.
     async fn update_user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: UpdateUserInput,
+        #[graphql(desc = "The changes.")] input: UpdateUserInput,
     ) -> async_graphql::Result<Option<UserPayload>> {
         let cx = context(ctx)?;
         let change = async {
@@ -204,22 +210,23 @@ impl UserMutations {
         UserPayload::of(change.await)
     }
 
-    /// Stops a user: all keys of theirs at once, and every token issued to them for good.
+    /// Deactivates a user. All API keys of the user stop working at once, and their access tokens are revoked.
     async fn deactivate_user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which user.")] input: UserIdInput,
+        #[graphql(desc = "The user.")] input: UserIdInput,
     ) -> async_graphql::Result<Option<UserPayload>> {
         let cx = context(ctx)?;
         let result = async { actions::deactivate(cx, parse_id("id", &input.id)?).await }.await;
         UserPayload::from_result(result.map(|done| (done.user, done.service_account_keys)))
     }
 
-    /// Lets a user be used again. Keys that have not ended work again; tokens that died stay dead.
+    /// Reactivates a user. API keys that have not expired work again; access tokens revoked by the deactivation stay
+    /// revoked.
     async fn reactivate_user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which user.")] input: UserIdInput,
+        #[graphql(desc = "The user.")] input: UserIdInput,
     ) -> async_graphql::Result<Option<UserPayload>> {
         let cx = context(ctx)?;
         let result = async { actions::reactivate(cx, parse_id("id", &input.id)?).await }.await;

@@ -17,7 +17,7 @@ use crate::access::{Action, Caller, Scopes};
 use crate::actions::keys::KeyFilter;
 use crate::error::Error;
 
-/// Who is asking, and what they may do.
+/// The caller of this request, and what the caller may do.
 #[derive(Clone, Debug)]
 pub(super) struct Viewer {
     owner: AccountId,
@@ -26,41 +26,41 @@ pub(super) struct Viewer {
     scopes: Scopes,
 }
 
-/// What the viewer may do, for showing or hiding it. True says that the permission is there, not that every object can
-/// be changed.
+/// What the caller may do, for example to show or hide parts of a page. True means that the caller has the permission,
+/// not that every object can be changed.
 #[derive(Clone, Copy, Debug, SimpleObject)]
 pub(super) struct ViewerPermissions {
-    /// See one's own API keys.
+    /// See their own API keys.
     view_api_keys: bool,
-    /// Make API keys for oneself.
+    /// Create API keys for themselves.
     create_api_keys: bool,
-    /// Make API keys for others.
+    /// Create API keys for other owners.
     create_api_keys_for_others: bool,
-    /// Change, rotate, disable and delete one's own API keys.
+    /// Change, rotate, disable and delete their own API keys.
     manage_api_keys: bool,
-    /// Approve and reject API keys that wait for it.
+    /// Approve and reject API keys that are pending approval.
     approve_api_keys: bool,
     /// See roles.
     view_roles: bool,
     /// See APIs and their scopes.
     view_scopes: bool,
-    /// See activity that concerns oneself.
+    /// See activity that concerns their own account.
     view_activity: bool,
-    /// See users other than oneself.
+    /// See other users.
     view_users: bool,
-    /// Make, change, deactivate and reactivate users.
+    /// Create, change, deactivate and reactivate users.
     manage_users: bool,
     /// See service accounts.
     view_service_accounts: bool,
-    /// Make, change and delete service accounts.
+    /// Create, change and delete service accounts.
     manage_service_accounts: bool,
     /// See groups.
     view_groups: bool,
-    /// Make, change and delete groups.
+    /// Create, change and delete groups.
     manage_groups: bool,
-    /// Make, change and delete roles.
+    /// Create, change and delete roles.
     manage_roles: bool,
-    /// Make, change and delete APIs and their scopes.
+    /// Create, change and delete APIs and their scopes.
     manage_scopes: bool,
     /// See the settings.
     view_settings: bool,
@@ -68,10 +68,10 @@ pub(super) struct ViewerPermissions {
     manage_settings: bool,
 }
 
-/// Who is asking, and what they may do.
+/// The caller of this request, and what the caller may do.
 #[Object]
 impl Viewer {
-    /// The person; null for a service account's key.
+    /// The user; null if the request was made with an API key of a service account.
     async fn user(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
         Ok(match self.owner(ctx).await? {
             Owner::User(user) => Some(user),
@@ -79,7 +79,7 @@ impl Viewer {
         })
     }
 
-    /// The account that is acted for.
+    /// The account that the caller acts for.
     async fn owner(&self, ctx: &Context<'_>) -> async_graphql::Result<Owner> {
         let owner = owner_row(ctx, self.owner).await?;
         owner
@@ -87,18 +87,18 @@ impl Viewer {
             .ok_or_else(|| field_error(Error::internal("a key without its owner")))
     }
 
-    /// The API key that the request was made with; null if it may not see API keys, and for a person who signed in.
+    /// The API key that the request was made with; null if it may not see API keys, or if a user signed in.
     async fn api_key(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<ApiKey>> {
         let Some(key) = self.key else { return Ok(None) };
         Ok(load(ctx, key).await?.map(|key: Arc<_>| ApiKey::new(key)))
     }
 
-    /// The scopes that are held now.
+    /// The names of the scopes that the caller holds now.
     async fn scopes(&self) -> Vec<&str> {
         self.scopes.iter().collect()
     }
 
-    /// Named abilities, for showing or hiding what the viewer may do.
+    /// What the caller may do, for example to show or hide parts of a page.
     async fn can(&self, ctx: &Context<'_>) -> async_graphql::Result<ViewerPermissions> {
         let cx = context(ctx)?;
         let may = |action| cx.may(action).is_ok();
@@ -124,24 +124,32 @@ impl Viewer {
         })
     }
 
-    /// The viewer's sign-ins with a password that last, newest first.
+    /// The caller's active sessions, newest first.
     #[graphql(complexity = "5 * child_complexity")]
     async fn sign_ins(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<SignIn>> {
         super::sign_ins::list(ctx).await
     }
 
-    /// The viewer's own API keys, newest first unless ordered otherwise.
+    /// The caller's own API keys, by default newest first.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of the GraphQL field")]
     async fn api_keys(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which of them; all but deleted ones when left out.")] filter: Option<ApiKeyFilter>,
-        #[graphql(desc = "The order of the list.")] order_by: Option<ApiKeyOrder>,
-        #[graphql(desc = "The length of a page from the start; at most 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The length of a page from the end; at most 100.")] last: Option<i32>,
-        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which API keys to return; all but deleted ones if omitted.")] filter: Option<
+            ApiKeyFilter,
+        >,
+        #[graphql(desc = "The sort order; newest first if omitted.")] order_by: Option<ApiKeyOrder>,
+        #[graphql(
+            desc = "Page size, counted from the start of the list; from 0 to 100, by default 50. Not together with `last`."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Return rows after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Page size, counted from the end of the list; from 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return rows before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<ApiKeyConnection> {
         let filter = filter.unwrap_or_default().parse().map_err(field_error)?;
         let mut owners = filter.owners.clone().unwrap_or_else(|| vec![self.owner]);
@@ -157,7 +165,7 @@ pub(super) struct ViewerQueries;
 /// Who is asking.
 #[Object]
 impl ViewerQueries {
-    /// Who is asking, and what they may do.
+    /// The caller of this request, and what the caller may do.
     async fn viewer(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Viewer>> {
         let cx = context(ctx)?;
         cx.may(Action::ViewSelf).map_err(field_error)?;

@@ -57,7 +57,8 @@ pub(super) fn challenge(headers: &mut HeaderMap, issuer: &str, challenge: Challe
     let challenge = match challenge {
         Challenge::Bearer => format!("Bearer {metadata}"),
         Challenge::InvalidToken => {
-            let error = "error=\"invalid_token\", error_description=\"The access token is not valid\"";
+            let error =
+                "error=\"invalid_token\", error_description=\"The access token is invalid or expired\"";
             format!("Bearer {error}, {metadata}")
         }
         Challenge::Basic => BASIC.to_owned(),
@@ -70,7 +71,7 @@ pub(super) fn challenge(headers: &mut HeaderMap, issuer: &str, challenge: Challe
 /// Asks for a token with these scopes, which are needed together (RFC 6750, section 3.1).
 pub(super) fn insufficient_scope(headers: &mut HeaderMap, issuer: &str, scope: &str) {
     let metadata = format!("resource_metadata=\"{issuer}/.well-known/oauth-protected-resource\"");
-    let error = "error=\"insufficient_scope\", error_description=\"The access token lacks a scope\"";
+    let error = "error=\"insufficient_scope\", error_description=\"The access token lacks a required scope\"";
     if let Ok(value) = HeaderValue::from_str(&format!("Bearer {error}, scope=\"{scope}\", {metadata}")) {
         headers.insert(WWW_AUTHENTICATE, value);
     }

@@ -37,7 +37,7 @@ impl Refused {
 
     /// Which of several headers is meant cannot be told.
     pub(super) fn several_headers() -> Self {
-        let message = "There is more than one Authorization header.";
+        let message = "The request has more than one Authorization header.";
         Self::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message)
     }
 
@@ -62,7 +62,7 @@ pub(super) async fn caller(
     headers: &HeaderMap,
     only_token: bool,
 ) -> Result<Caller, Refused> {
-    let ended = "The access token is not valid (any more): exchange for a new one.";
+    let ended = "The access token is invalid or expired. Request a new one.";
     match presented(headers) {
         Presented::Bearer(token) => {
             let found = identify::bearer(&state.app, origin, token).await;
@@ -71,10 +71,10 @@ pub(super) async fn caller(
         Presented::Basic(pair) if !only_token => by_password(state, origin, pair).await,
         Presented::Nothing => match cookie(headers, &state.app.issuer).filter(|_| !only_token) {
             Some(token) => sessions::recognise(&state.app, token).await.map_err(|error| {
-                unrecognised(&error, Challenge::Bearer, "You are signed out: sign in again.")
+                unrecognised(&error, Challenge::Bearer, "Your session has ended. Sign in again.")
             }),
             None => {
-                let message = "Present an access token: Authorization: Bearer <token>.";
+                let message = "An access token is required: Authorization: Bearer <token>.";
                 Err(Refused::unauthorized(Challenge::Bearer, message))
             }
         },
@@ -90,23 +90,23 @@ async fn by_password(state: &AppState, origin: &Origin, pair: &str) -> Result<Ca
     let pair = STANDARD.decode(pair).ok().and_then(|pair| String::from_utf8(pair).ok()).map(Zeroizing::new);
     let pair = pair.as_ref().and_then(|pair| pair.split_once(':'));
     let password = pair.and_then(|(_, password)| Password::claimed(Zeroizing::new(password.to_owned())));
-    let failed = |error: &Error| unrecognised(error, Challenge::Basic, "You cannot sign in.");
+    let failed = |error: &Error| unrecognised(error, Challenge::Basic, "Sign-in failed.");
     let (Some((email, _)), Some(password)) = (pair, password) else {
         let accepted = sessions::passwords_accepted(&state.app).await.map_err(|error| failed(&error))?;
         let challenge = if accepted { Challenge::Basic } else { Challenge::Bearer };
-        return Err(Refused::unauthorized(challenge, "The Basic credentials cannot be read."));
+        return Err(Refused::unauthorized(challenge, "The Basic credentials are malformed."));
     };
     sessions::with_password(&state.app, origin, email, password).await.map_err(|error| match error {
         SignInError::PasswordsOff => {
-            let message = "Passwords are not accepted here: exchange an API key for a token.";
+            let message = "Passwords are not accepted here. Use an access token, obtained with an API key.";
             Refused::unauthorized(Challenge::Bearer, message)
         }
         SignInError::Refused => {
-            let message = "There is no active user with this e-mail address and this password.";
+            let message = "There is no active user with this e-mail address and password.";
             Refused::unauthorized(Challenge::Basic, message)
         }
         SignInError::TooMany => {
-            let message = "Too many attempts: wait a minute.";
+            let message = "Too many attempts. Wait a minute.";
             Refused::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message)
         }
         SignInError::Failed(error) => failed(&error),
@@ -120,7 +120,7 @@ pub(super) fn unrecognised(error: &Error, challenge: Challenge, message: &str) -
             Refused::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, error.to_string())
         }
         Error::Internal(cause) => {
-            tracing::error!(%cause, "a caller could not be recognised");
+            tracing::error!(%cause, "cannot identify the caller");
             Refused::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, error.to_string())
         }
         Error::Unauthenticated | Error::Denied { .. } | Error::ReadOnly | Error::Refused(_) => {

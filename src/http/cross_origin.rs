@@ -50,7 +50,7 @@ pub(super) async fn guard_cookie(request_id: &str, request: Request, next: Next)
     });
     let Ok(mut response) = CsrfLayer::new().layer(onward).oneshot(request).await;
     if response.extensions_mut().remove::<tower_http::csrf::ProtectionError>().is_some() {
-        let detail = "A request with the console's cookie must come from the console's own pages.";
+        let detail = "A request with the console's cookie must come from a page of the console.";
         return problem(StatusCode::FORBIDDEN, "CROSS_ORIGIN", detail, Some(request_id));
     }
     response.map(axum::body::Body::new)

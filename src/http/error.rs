@@ -39,7 +39,7 @@ pub(super) async fn no_such_path(Extension(origin): Extension<Origin>) -> Respon
 
 /// Answers to methods that a path does not know; the router adds `Allow`.
 pub(super) async fn method_not_allowed(Extension(origin): Extension<Origin>) -> Response {
-    let detail = "This path does not answer to this method; the Allow header lists those it does.";
+    let detail = "This method is not allowed. The Allow header lists the methods that are.";
     problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail, origin.request_id.as_deref())
 }
 
@@ -48,6 +48,6 @@ pub(super) fn panicked(cause: &(dyn Any + Send), request_id: &str) -> Response {
     let message =
         cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str));
     tracing::error!(request_id, cause = message.unwrap_or("no message"), "a handler panicked");
-    let detail = "Something went wrong on the server.";
+    let detail = "Internal server error.";
     problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", detail, Some(request_id))
 }

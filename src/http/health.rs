@@ -23,7 +23,7 @@ pub(super) async fn ready(State(state): State<AppState>, Extension(origin): Exte
             let id = origin.request_id.as_deref();
             tracing::warn!(request_id = id, %error, "not ready");
             let status = StatusCode::SERVICE_UNAVAILABLE;
-            let mut response = problem(status, "UNAVAILABLE", "The database does not answer.", id);
+            let mut response = problem(status, "UNAVAILABLE", "The database is unavailable.", id);
             retry_after(response.headers_mut(), 1);
             response
         }

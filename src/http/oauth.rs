@@ -45,7 +45,7 @@ pub(super) const fn invalid_client(description: &'static str) -> OauthError {
 /// Answers to other methods; the router adds `Allow`.
 pub(super) async fn method_not_allowed() -> Response {
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    OauthError { status, ..invalid_request("Send the request by POST.") }.into_response()
+    OauthError { status, ..invalid_request("Only POST is allowed.") }.into_response()
 }
 
 pub(super) async fn read_body(body: Body, limit: usize) -> Result<Bytes, OauthError> {
@@ -59,7 +59,7 @@ pub(super) fn parameters<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Para
     match media_type(headers).as_deref() {
         Some("application/x-www-form-urlencoded") => Ok(Parameters::from_form(body)),
         Some("application/json") => Parameters::from_json(body)
-            .ok_or(invalid_request("The body is not a JSON object of strings, or names a parameter twice.")),
+            .ok_or(invalid_request("The body is not a JSON object of strings, or a parameter is repeated.")),
         _ => Err(invalid_request("Send Content-Type: application/x-www-form-urlencoded.")),
     }
 }
@@ -83,7 +83,7 @@ pub(super) fn about<'a>(
     let credential = match presented(headers) {
         Presented::Bearer(_) if parameters.take("client_secret").is_some() => {
             return Err(invalid_request(
-                "Authenticate by the Authorization header or in the body, not both.",
+                "Authenticate with the Authorization header or in the body, not both.",
             ));
         }
         Presented::Bearer(token) => Credential::Token(token),
@@ -125,23 +125,23 @@ pub(super) fn credentials(
     let (id, secret) = (parameters.take("client_id"), parameters.take("client_secret"));
     let mut all = headers.get_all(AUTHORIZATION).iter();
     match (all.next(), all.next()) {
-        (Some(_), Some(_)) => Err(invalid_request("There is more than one Authorization header.")),
+        (Some(_), Some(_)) => Err(invalid_request("The request has more than one Authorization header.")),
         (Some(header), None) => {
             let basic = basic(header).ok_or(invalid_client(
-                "The Authorization header is not Basic with client id and secret, each form-encoded.",
+                "The Authorization header must be Basic, with the form-encoded client id and client secret.",
             ))?;
             if secret.is_some() || id.is_some_and(|id| *id != basic.0) {
                 return Err(invalid_request(
-                    "Authenticate by the Authorization header or in the body, not both.",
+                    "Authenticate with the Authorization header or in the body, not both.",
                 ));
             }
             Ok(basic)
         }
         (None, _) => match (id, secret) {
             (Some(id), Some(secret)) => Ok((id.to_string(), secret.to_secret())),
-            _ => {
-                Err(invalid_client("Authenticate by Basic, or with client_id and client_secret in the body."))
-            }
+            _ => Err(invalid_client(
+                "Authenticate with HTTP Basic, or with client_id and client_secret in the body.",
+            )),
         },
     }
 }
@@ -186,7 +186,7 @@ pub(super) fn failed(error: &ExchangeError, origin: &Origin) -> Response {
             response
         }
         ExchangeError::Failed(Error::Unavailable) => {
-            let description = "The server cannot reach its database: try again.";
+            let description = "The database is unavailable. Try again.";
             let status = StatusCode::SERVICE_UNAVAILABLE;
             let mut response =
                 OauthError { status, error: "temporarily_unavailable", description }.into_response();
@@ -194,20 +194,21 @@ pub(super) fn failed(error: &ExchangeError, origin: &Origin) -> Response {
             response
         }
         ExchangeError::Failed(Error::Unauthenticated) => {
-            let description = "The access token is not valid (any more).";
+            let description = "The access token is invalid or expired.";
             OauthError { status: StatusCode::UNAUTHORIZED, error: "invalid_token", description }
                 .into_response()
         }
         ExchangeError::Failed(Error::Denied { .. }) => {
-            let description = "This needs a scope that the client does not hold.";
+            let description = "This requires a scope that the client does not hold.";
             OauthError { status: StatusCode::FORBIDDEN, error: "insufficient_scope", description }
                 .into_response()
         }
         ExchangeError::Failed(error) => {
             let cause = std::error::Error::source(error).map(ToString::to_string);
-            tracing::error!(request_id = origin.request_id.as_deref(), %error, cause, "a request of a client failed");
+            tracing::error!(request_id = origin.request_id.as_deref(), %error, cause, "a client request \
+                failed");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
-            OauthError { status, error: "server_error", description: "Something went wrong on the server." }
+            OauthError { status, error: "server_error", description: "Internal server error." }
                 .into_response()
         }
     }

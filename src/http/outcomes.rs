@@ -26,45 +26,47 @@ pub fn shown(outcome: Outcome) -> Shown {
     let row = |name, oauth, graphql, about| Shown { name, oauth, graphql, about };
     let refused = |name, about| row(name, Some(INVALID_CLIENT), Some(code::UNAUTHENTICATED), about);
     match outcome {
-        Outcome::Ok => row("OK", None, None, "It was done."),
+        Outcome::Ok => row("OK", None, None, "It succeeded."),
         Outcome::BadSecret => row("BAD_SECRET", Some(INVALID_CLIENT), None, "The client secret is wrong."),
         Outcome::UnknownClient => {
-            row("UNKNOWN_CLIENT", Some(INVALID_CLIENT), None, "There is no such client.")
+            row("UNKNOWN_CLIENT", Some(INVALID_CLIENT), None, "There is no client with this client id.")
         }
         Outcome::Disabled => refused("DISABLED", "The API key is disabled."),
-        Outcome::Expired => refused("EXPIRED", "The API key has ended."),
+        Outcome::Expired => refused("EXPIRED", "The API key has expired."),
         Outcome::Deleted => refused("DELETED", "The API key has been deleted."),
         Outcome::OwnerInactive => refused("OWNER_INACTIVE", "The owner of the API key is deactivated."),
         Outcome::UseNotPermitted => {
-            refused("USE_NOT_PERMITTED", "The owner of the API key lacks the scope keys:use.")
+            refused("USE_NOT_PERMITTED", "The owner of the API key does not hold the scope `keys:use`.")
         }
-        Outcome::Pending => refused("PENDING", "The API key waits for approval."),
-        Outcome::NetworkNotAllowed => {
-            refused("NETWORK_NOT_ALLOWED", "The API key may not be used from this address.")
-        }
+        Outcome::Pending => refused("PENDING", "The API key is pending approval."),
+        Outcome::NetworkNotAllowed => refused(
+            "NETWORK_NOT_ALLOWED",
+            "The client address is not in the allowed networks of the API key.",
+        ),
         Outcome::PasswordAccessOff => row(
             "PASSWORD_ACCESS_OFF",
             None,
             Some(code::UNAUTHENTICATED),
-            "The settings do not let passwords be used at the API; signing in to the console is unaffected.",
+            "API access with a password is turned off in the settings. Signing in to the console is not \
+                affected.",
         ),
         Outcome::InvalidScope => row(
             "INVALID_SCOPE",
             Some(("invalid_scope", 400)),
             None,
-            "A scope was asked for that the API key does not hold, or there is none to grant.",
+            "The request asked for a scope that the API key does not hold, or there was no scope to grant.",
         ),
         Outcome::InvalidTarget => row(
             "INVALID_TARGET",
             Some(("invalid_target", 400)),
             None,
-            "There is no API with the given resource (RFC 8707).",
+            "No API has the identifier given as `resource` (RFC 8707).",
         ),
         Outcome::RateLimited => row(
             "RATE_LIMITED",
             Some(("rate_limited", 429)),
             Some(code::RATE_LIMITED),
-            "A limit is reached; Retry-After says when to try again.",
+            "A rate limit was exceeded. `Retry-After` says when to try again.",
         ),
     }
 }
@@ -72,8 +74,9 @@ pub fn shown(outcome: Outcome) -> Shown {
 /// The reference of all outcomes and codes.
 pub fn reference() -> String {
     let mut page = String::from(
-        "# Outcomes and errors\n\nGenerated. The activity log knows how every exchange ended; of many refusals \
-         from one network in a minute it has the first five and the number of the others. The client is told what it may know. An unknown client and a wrong secret look the same from outside.\n\n\
+        "# Outcomes and errors\n\nGenerated. The activity log records the outcome of every token exchange. When one network causes many \
+         refusals in a minute, the log has the first five and a count of the rest. Responses reveal less than the log: \
+         for example, an unknown client and a wrong secret look the same to the client.\n\n\
          | outcome in the log | `error` of the token endpoint | status | `extensions.code` in GraphQL | when |\n\
          | --- | --- | --- | --- | --- |\n",
     );
@@ -94,44 +97,44 @@ pub fn reference() -> String {
 }
 
 const OTHERS: &str = "
-`/oauth/revoke` and `/oauth/introspect` tell the same of a client and its secret. Further errors of the three, which are not logged:
+`/oauth/revoke` and `/oauth/introspect` return the same errors for a client and its secret. The three endpoints have further errors, which are not logged:
 
 | `error` | status | when |
 | --- | --- | --- |
 | `invalid_request` | 400 | A parameter is missing, repeated or malformed, or two ways to authenticate were used. |
 | `invalid_request` | 405 | The method is not POST. |
-| `invalid_request` | 413 | The body is longer than 8 KiB; than 64 KiB, if it tells of a token. |
-| `invalid_scope` | 400 | The scope is not a list of names with single spaces between. |
+| `invalid_request` | 413 | The body is longer than 8 KiB, or 64 KiB at `/oauth/revoke` and `/oauth/introspect`. |
+| `invalid_scope` | 400 | `scope` is not a list of names separated by single spaces. |
 | `unsupported_grant_type` | 400 | `grant_type` is not `client_credentials`. |
-| `invalid_client` | 401 | No credentials, or an `Authorization` header that is not Basic. |
-| `invalid_token` | 401 | The access token that the client authenticates with is not valid (any more), or for another API. |
+| `invalid_client` | 401 | There are no client credentials, or the `Authorization` header is not Basic. |
+| `invalid_token` | 401 | The access token that the client authenticates with is invalid, expired, or issued for another API. |
 | `insufficient_scope` | 403 | At `/oauth/introspect`: the client does not hold `tokens:introspect`. |
-| `invalid_grant` | 400 | At `/oauth/revoke`: the token is another client's. |
-| `rate_limited` | 429 | At `/oauth/introspect`: the limit of calls is reached; Retry-After says when to try again. |
-| `temporarily_unavailable` | 503 | The database does not answer, or its disk has little room left; Retry-After says when to try again. |
-| `server_error` | 500 | A defect; the log has the details under the request's id. |
+| `invalid_grant` | 400 | At `/oauth/revoke`: the token was issued to another client. |
+| `rate_limited` | 429 | At `/oauth/introspect`: the call rate limit is exceeded. `Retry-After` says when to try again. |
+| `temporarily_unavailable` | 503 | The database is unavailable, or its disk is almost full. `Retry-After` says when to try again. |
+| `server_error` | 500 | An internal error. The server's log has the details under the request id. |
 
-Codes of GraphQL errors (`extensions.code`), beside those above:
+Codes of GraphQL errors (`extensions.code`):
 
 | code | status of `application/graphql-response+json` | when |
 | --- | --- | --- |
 ";
 
 const PROBLEMS: &str = "
-Under `application/json`, which older clients send, what was refused after its parameters were read has status 200 instead of 400 or 404.
+With `application/json`, which older clients accept, errors after the parameters were read have status 200 instead of 400 or 404.
 
-Codes of problem details (RFC 9457), on every path that is neither `/graphql` nor OAuth:
+Codes of problem details (RFC 9457), on all paths other than `/graphql` and the OAuth endpoints:
 
 | `code` | status | when |
 | --- | --- | --- |
 | `NOT_FOUND` | 404 | There is nothing at this path. |
-| `UNAUTHENTICATED` | 401 | No credential, or one that is not valid (any more). |
-| `FORBIDDEN` | 403 | At `/auth/verify`: the token lacks a scope that is demanded; the challenge names all that are. |
-| `RATE_LIMITED` | 429 | The limit of the API key is reached, or there were too many attempts to sign in; Retry-After says when to try again. |
-| `BAD_USER_INPUT` | 400, 413, 415 | The request is not what the path takes; `detail` says what is. |
-| `INSECURE` | 403 | Signing in over plain HTTP beyond this machine. |
-| `METHOD_NOT_ALLOWED` | 405 | The path does not answer to this method; `Allow` lists those it does. |
-| `CROSS_ORIGIN` | 403 | A request with the console's cookie that does not come from the console's own pages; on any path. |
-| `UNAVAILABLE` | 503 | The database does not answer, or its disk has little room left; Retry-After says when to try again. |
-| `INTERNAL` | 500 | A defect; the log has the details under the request's id. |
+| `UNAUTHENTICATED` | 401 | The request has no valid access token, session or password. |
+| `FORBIDDEN` | 403 | At `/auth/verify`: the access token lacks a required scope. `WWW-Authenticate` lists all required scopes. |
+| `RATE_LIMITED` | 429 | The rate limit of the API key is exceeded, or there were too many sign-in attempts. `Retry-After` says when to try again. |
+| `BAD_USER_INPUT` | 400, 413, 415 | The request is invalid; `detail` says what is expected. |
+| `INSECURE` | 403 | Sign-in over plain HTTP from another machine. |
+| `METHOD_NOT_ALLOWED` | 405 | The method is not allowed; `Allow` lists the methods that are. |
+| `CROSS_ORIGIN` | 403 | A request on any path has the console's cookie but does not come from a page of the console. |
+| `UNAVAILABLE` | 503 | The database is unavailable, or its disk is almost full. `Retry-After` says when to try again. |
+| `INTERNAL` | 500 | An internal error. The server's log has the details under the request id. |
 ";

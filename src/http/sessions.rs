@@ -49,7 +49,7 @@ pub(super) async fn sign_in(
 ) -> Response {
     let id = origin.request_id.as_deref();
     let Some(name) = cookie_name(&state.app.issuer) else {
-        let detail = "Sign in over https: the setting `public_url` begins with http and is not this machine.";
+        let detail = "Signing in requires https: the setting `public_url` is an http URL of another machine.";
         return problem(StatusCode::FORBIDDEN, "INSECURE", detail, id);
     };
     let sign_in: SignIn = match json(&headers, body).await {
@@ -104,7 +104,7 @@ pub(super) async fn set_up(
         Ok(_) => empty(),
         Err(Error::Unauthenticated) => {
             let detail =
-                "This is not the setup token, or its hour has passed: restart the server for a new one.";
+                "The setup token is wrong or older than an hour. Restart the server to get a new one.";
             problem(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", detail, id)
         }
         Err(Error::Refused(refused)) => {
@@ -171,16 +171,15 @@ async fn json<T: for<'de> Deserialize<'de>>(
     let body =
         read(body, MAX_BODY).await.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, "Send at most 8 KiB."))?;
     let body = Zeroizing::new(body.to_vec());
-    serde_json::from_slice(&body).map_err(|_| {
-        (StatusCode::BAD_REQUEST, "Send a JSON object with the members that the documentation names.")
-    })
+    serde_json::from_slice(&body)
+        .map_err(|_| (StatusCode::BAD_REQUEST, "Send a JSON object with the documented members."))
 }
 
 fn refused(error: &SignInError, origin: &Origin) -> Response {
     let id = origin.request_id.as_deref();
     match error {
         SignInError::Refused => {
-            let detail = "There is no active user with this e-mail address and this password.";
+            let detail = "There is no active user with this e-mail address and password.";
             problem(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", detail, id)
         }
         SignInError::PasswordsOff => {
@@ -188,7 +187,7 @@ fn refused(error: &SignInError, origin: &Origin) -> Response {
             problem(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", detail, id)
         }
         SignInError::TooMany => {
-            let detail = "Too many attempts: wait a minute.";
+            let detail = "Too many attempts. Wait a minute.";
             let mut response = problem(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", detail, id);
             retry_after(response.headers_mut(), 60);
             response
@@ -204,6 +203,6 @@ fn failed(error: &Error, origin: &Origin) -> Response {
         retry_after(response.headers_mut(), 1);
         return response;
     }
-    tracing::error!(request_id = id, cause = ?error, "a sign-in failed");
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Something went wrong on the server.", id)
+    tracing::error!(request_id = id, cause = ?error, "sign-in failed");
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Internal server error.", id)
 }

@@ -77,7 +77,7 @@ async fn parse(headers: &HeaderMap, body: Body) -> Result<ExchangeRequest, Oauth
     let (client_id, client_secret) = credentials(headers, &mut parameters)?;
     let scope = parameters.take("scope").map(|scope| scope.to_string());
     if scope.as_ref().is_some_and(|scope| !is_scope(scope)) {
-        let description = "The scope is not a list of names with single spaces between.";
+        let description = "scope must be a list of names separated by single spaces.";
         return Err(OauthError { error: "invalid_scope", ..invalid_request(description) });
     }
     let resources = resources.into_iter().map(|resource| resource.to_string()).collect();

@@ -31,14 +31,14 @@ pub(super) async fn verify(
     let answered = match presented(headers) {
         Presented::Bearer(token) => {
             verify::verify(&state.app, &origin, token, &demand).await.map_err(|error| {
-                let message = "The access token is not valid (any more), or for another API.";
+                let message = "The access token is invalid, expired, or issued for another API.";
                 unrecognised(&error, Challenge::InvalidToken, message)
             })
         }
         Presented::Several => Err(Refused::several_headers()),
         Presented::Nothing | Presented::Basic(_) | Presented::Other => Err(Refused::unauthorized(
             Challenge::Bearer,
-            "Present an access token: Authorization: Bearer <token>.",
+            "An access token is required: Authorization: Bearer <token>.",
         )),
     };
     let refuse = |refused: &Refused| {
@@ -54,13 +54,13 @@ pub(super) async fn verify(
     let mut response = match verdict {
         Verdict::Pass => passed(&known),
         Verdict::InsufficientScope => {
-            let message = "The access token lacks a scope that is demanded here.";
+            let message = "The access token lacks a required scope.";
             let mut response = refuse(&Refused::new(StatusCode::FORBIDDEN, code::FORBIDDEN, message));
             insufficient_scope(response.headers_mut(), issuer, &nameable(&demand.scopes));
             response
         }
         Verdict::RateLimited => {
-            let message = "The limit of this API key is reached.";
+            let message = "The rate limit of this API key is exceeded.";
             refuse(&Refused::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message))
         }
     };

@@ -53,11 +53,11 @@ async fn answer(
     let cx = Context::new(state.app.clone(), caller, origin, state.app.clock.now());
     *spent = cx.spend(COST);
     if spent.is_some_and(|spent| !spent.allowed) {
-        let message = "The limit of this API key is reached.";
+        let message = "The rate limit of this API key is exceeded.";
         return Err(Refused::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, message));
     }
     cx.note_use(Some("whoami".into()));
-    let gone = "The credential is not valid any more.";
+    let gone = "The session or access token is no longer valid.";
     credential(&cx).await.map_err(|error| unrecognised(&error, Challenge::InvalidToken, gone))
 }
 

@@ -54,7 +54,7 @@ async fn warm(app: Weak<App>) {
             Ok(true) => app.clock.elapsed().saturating_sub(began).max(BREATH),
             Ok(false) => EVERY,
             Err(error) => {
-                tracing::warn!(%error, "keys could not be read in the background; it is tried again");
+                tracing::warn!(%error, "cannot load API keys into the cache; retrying");
                 EVERY
             }
         };
@@ -73,7 +73,7 @@ async fn carry_over(app: Weak<App>) {
         if let Err(error) = &result
             && !failing
         {
-            tracing::warn!(%error, "the write-ahead log could not be carried over; it is tried again");
+            tracing::warn!(%error, "the WAL checkpoint failed; retrying");
         }
         failing = result.is_err();
     }
@@ -82,7 +82,7 @@ async fn carry_over(app: Weak<App>) {
 /// What cannot be heard is asked for again; after a while nothing that was kept is believed.
 async fn hear(app: &App) {
     if let Err(error) = app.registry.poll_changes().await {
-        tracing::warn!(%error, "the changes of other processes could not be read");
+        tracing::warn!(%error, "cannot read changes made by other processes");
     }
 }
 
@@ -90,10 +90,10 @@ async fn hear(app: &App) {
 pub async fn take_turn(app: &App, turn: u32, has_old_events: bool) -> bool {
     app.measure_space().await;
     if let Err(error) = app.usage.write(&app.db).await {
-        tracing::warn!(%error, "the last uses of keys could not be written; they are kept");
+        tracing::warn!(%error, "cannot save the last use of API keys; keeping it in memory");
     }
     if let Err(error) = app.refusals.write(&app.db, &app.activity_ids, app.clock.now()).await {
-        tracing::warn!(%error, "the refused exchanges that were counted could not be written; they are kept");
+        tracing::warn!(%error, "cannot save the counts of refused exchanges; keeping them in memory");
     }
     if turn.is_multiple_of(TRIM_EVERY) {
         app.limits.trim();
@@ -101,14 +101,14 @@ pub async fn take_turn(app: &App, turn: u32, has_old_events: bool) -> bool {
     if turn % REMOVE_EVERY == REMOVE_FIRST
         && let Err(error) = remove_old_revocations(&app.db, app.clock.now()).await
     {
-        tracing::warn!(%error, "old revocations could not be removed; they stay for an hour");
+        tracing::warn!(%error, "cannot delete old revocations; retrying in an hour");
     }
     // Some each turn while there are many: whoever waits to write comes between.
     if !has_old_events && turn % REMOVE_EVERY != REMOVE_FIRST {
         return false;
     }
     remove_old_events(&app.db, app.clock.now()).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "old events could not be removed; they stay for an hour");
+        tracing::warn!(%error, "cannot delete old events; retrying in an hour");
         false
     })
 }

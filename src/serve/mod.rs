@@ -22,9 +22,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// The process ends because a commit did not reach the disk. What was answered before is there; a new start reads what is.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the disk did not take a commit of the database (fsync): see to the disk, then start the server again"
-)]
+#[error("the disk failed to commit data (fsync): check the disk, then start the server again")]
 pub struct DiskFailed;
 
 /// A server that has its socket and its database.
@@ -70,12 +68,12 @@ impl Server {
             result = serving => result?,
             // Nobody is waited for: whoever is still answered is told to try again.
             () = disk_failed => return Err(DiskFailed.into()),
-            () = patience => tracing::warn!("some requests did not end in time"),
+            () = patience => tracing::warn!("some requests did not finish before the timeout"),
         }
         chores.abort_all();
         // Held by nobody but the connections that did not end in time.
         if tokio::time::timeout(GRACE, writer.finish()).await.is_err() {
-            tracing::warn!("the database was not closed in time");
+            tracing::warn!("the database was not closed before the timeout");
         }
         Ok(())
     }
@@ -90,7 +88,7 @@ pub fn told_to_stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'stati
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: what has begun is finished");
+        tracing::info!("shutting down: waiting for running requests");
     })
 }
 

@@ -61,7 +61,7 @@ pub struct Basis {
     pub version: i32,
     /// The generation of its owner.
     pub owner_generation: i64,
-    /// The epoch of the policy: who may do what, and the settings.
+    /// The epoch of the directory: who may do what, and the settings.
     pub epoch: i64,
 }
 

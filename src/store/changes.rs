@@ -2,7 +2,7 @@
 
 use entity::activity::{ActivityFamily, ActivityKind};
 use entity::change::{self, Column};
-use entity::{KeyId, ObjectKind, policy};
+use entity::{KeyId, ObjectKind, change_counter};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DbBackend, QueryFilter as _, QueryOrder as _, QuerySelect as _,
@@ -62,9 +62,9 @@ pub async fn note(db: &impl ConnectionTrait, invalidates: &Invalidation) -> Resu
         Invalidation::Ids(keys) => (Some(KeyId::pack(keys)), 0),
         Invalidation::Everything => (None, 1),
     };
-    rows::change_shared::<policy::Entity>()
-        .col_expr(policy::Column::Epoch, Expr::col(policy::Column::Epoch).add(raise))
-        .col_expr(policy::Column::LastChange, Expr::col(policy::Column::LastChange).add(1))
+    rows::change_shared::<change_counter::Entity>()
+        .col_expr(change_counter::Column::Epoch, Expr::col(change_counter::Column::Epoch).add(raise))
+        .col_expr(change_counter::Column::LastChange, Expr::col(change_counter::Column::LastChange).add(1))
         .exec(db)
         .await?;
     let seq = position(db).await?.last_change;
@@ -74,9 +74,9 @@ pub async fn note(db: &impl ConnectionTrait, invalidates: &Invalidation) -> Resu
 }
 
 /// How far things have come.
-pub async fn position(db: &impl ConnectionTrait) -> Result<policy::Model> {
-    let position = rows::shared::<policy::Entity>().one(db).await?;
-    position.ok_or_else(|| Error::internal("the row of the policy is missing"))
+pub async fn position(db: &impl ConnectionTrait) -> Result<change_counter::Model> {
+    let position = rows::shared::<change_counter::Entity>().one(db).await?;
+    position.ok_or_else(|| Error::internal("the row of the change counter is missing"))
 }
 
 /// What changed after the change of this number, each with its number; and the last number. If some are not kept any

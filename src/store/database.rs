@@ -233,7 +233,7 @@ impl Line {
         let fresh = sea_orm::Database::connect(self.options.clone()).await?;
         let old = std::mem::replace(&mut *self.connection.write().await, fresh);
         self.broken.store(false, Ordering::Release);
-        tracing::warn!("the connection that writes was replaced, because a transaction did not end cleanly");
+        tracing::warn!("replaced the write connection, because a transaction did not end cleanly");
         Ok(old.close().await?)
     }
 

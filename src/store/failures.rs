@@ -25,7 +25,7 @@ impl Disk {
             && is_failed_sync(error)
             && !self.0.send_replace(true)
         {
-            tracing::error!(%error, "the disk did not take a commit (fsync): nothing more is written, the server ends");
+            tracing::error!(%error, "the disk failed to commit data (fsync): writing stops and the server exits");
         }
     }
 

@@ -181,8 +181,8 @@ fn for_sqlite(size: usize) -> String {
          FROM event e
          WHERE e.id IS NOT NULL
            AND (e.version IS NULL
-                OR e.as_of = (SELECT last_change FROM policy)
-                OR e.epoch = (SELECT epoch FROM policy) AND EXISTS (
+                OR e.as_of = (SELECT last_change FROM change_counter)
+                OR e.epoch = (SELECT epoch FROM change_counter) AND EXISTS (
                     SELECT 1 FROM api_keys k JOIN accounts o ON o.id = k.owner_id
                     WHERE k.id = e.key_id AND k.state = 'ENABLED' AND k.version = e.version
                       AND o.active AND o.generation = e.generation))"

@@ -41,7 +41,7 @@ impl Recorder {
         let mut connection = match place.take() {
             Some(connection) => connection,
             None => {
-                tracing::warn!("the connection that writes the log is replaced, because it failed");
+                tracing::warn!("replacing the write connection of the log, because it failed");
                 Connection::open(&self.options).await?
             }
         };

@@ -20,12 +20,12 @@ impl Name {
     pub fn parse(field: &'static str, text: &str) -> Result<Self, UserError> {
         let name = text.trim();
         if name.is_empty() {
-            return Err(UserError::invalid(field, "Give it a name."));
+            return Err(UserError::invalid(field, "The name must not be empty."));
         }
         if name.chars().any(char::is_control) {
             return Err(UserError::invalid(
                 field,
-                "A name cannot contain line breaks or control characters.",
+                "A name must not contain line breaks or control characters.",
             ));
         }
         within(field, name, MAX_NAME)?;
@@ -52,7 +52,7 @@ impl Search {
         if text.chars().any(char::is_control) {
             return Err(UserError::invalid(
                 field,
-                "A search cannot contain line breaks or control characters.",
+                "A search text must not contain line breaks or control characters.",
             ));
         }
         within(field, text, MAX_NAME)?;
@@ -74,11 +74,12 @@ impl ScopeName {
         let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let parts: Vec<&str> = text.split(':').collect();
         if parts.len() < 2 || !parts.iter().all(|part| !part.is_empty() && part.bytes().all(letter)) {
-            let message = "A scope is written resource:action, in lower-case letters, digits and hyphens, such as invoices:read.";
+            let message = "A scope name has the form resource:action, in lower-case letters, digits and \
+                hyphens, such as invoices:read.";
             return Err(UserError::invalid(field, message));
         }
         if RESERVED.contains(&parts[0]) {
-            let message = format!("Scopes that begin with `{}:` are Latchkey's own.", parts[0]);
+            let message = format!("Scope names that start with `{}:` are reserved for Latchkey.", parts[0]);
             return Err(UserError::invalid(field, message));
         }
         Ok(Self(text.to_owned()))
@@ -109,7 +110,8 @@ pub fn api_identifier(field: &'static str, text: &str) -> Result<String, UserErr
             && !rest.is_empty()
     });
     if !plain || scheme.is_none() {
-        let message = "Give an absolute address without a fragment, such as https://api.example.com.";
+        let message =
+            "The identifier must be an absolute URI without a fragment, such as https://api.example.com.";
         return Err(UserError::invalid(field, message));
     }
     Ok(text.to_owned())
@@ -120,7 +122,7 @@ pub fn description(field: &'static str, text: &str) -> Result<Option<String>, Us
     let text = text.trim();
     within(field, text, MAX_DESCRIPTION)?;
     if text.chars().any(|letter| letter.is_control() && letter != '\n') {
-        return Err(UserError::invalid(field, "A description cannot contain control characters."));
+        return Err(UserError::invalid(field, "A description must not contain control characters."));
     }
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
@@ -131,7 +133,7 @@ pub fn handle(field: &'static str, text: &str) -> Result<String, UserError> {
     within(field, handle, MAX_NAME)?;
     let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
     if handle.is_empty() || !handle.chars().all(plain) {
-        let message = "A handle has letters, digits, dots, hyphens and underscores.";
+        let message = "A handle must consist of letters, digits, dots, hyphens and underscores.";
         return Err(UserError::invalid(field, message));
     }
     Ok(handle.to_owned())
@@ -148,14 +150,14 @@ pub fn email(field: &'static str, text: &str) -> Result<String, UserError> {
         {
             Ok(email)
         }
-        _ => Err(UserError::invalid(field, "Give an e-mail address such as ada@example.com.")),
+        _ => Err(UserError::invalid(field, "This is not an e-mail address such as ada@example.com.")),
     }
 }
 
 fn within(field: &'static str, text: &str, most: usize) -> Result<(), UserError> {
     let length = text.chars().count();
     if length > most {
-        let message = format!("Use at most {most} characters; this has {length}.");
+        let message = format!("Use at most {most} characters. This has {length}.");
         return Err(UserError::new(UserErrorCode::TooLong, field, message));
     }
     Ok(())
@@ -171,7 +173,7 @@ pub struct Quota {
 impl Quota {
     pub fn parse(field: &'static str, requests: i32, per_seconds: i32) -> Result<Self, UserError> {
         if requests < 1 || !(1..=86_400).contains(&per_seconds) {
-            let message = "A limit is at least 1 request, per 1 to 86,400 seconds.";
+            let message = "A rate limit must be at least 1 request per 1 to 86,400 seconds.";
             return Err(UserError::invalid(field, message));
         }
         Ok(Self { requests, per_seconds })

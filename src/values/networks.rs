@@ -20,11 +20,11 @@ impl Networks {
     /// Reads what a caller sent; an empty list is refused, because it would let nobody in.
     pub fn parse(field: &'static str, texts: &[String]) -> Result<Self, UserError> {
         if texts.is_empty() {
-            let message = "An empty list would let nobody in: give null for no restriction.";
+            let message = "An empty list would block every address. Use null for no restriction.";
             return Err(UserError::invalid(field, message));
         }
         if texts.len() > MAX_NETWORKS {
-            let message = format!("Give at most {MAX_NETWORKS} networks; these are {}.", texts.len());
+            let message = format!("Use at most {MAX_NETWORKS} networks. This has {}.", texts.len());
             return Err(UserError::new(UserErrorCode::TooLong, field, message));
         }
         let mut networks = Vec::new();
@@ -76,11 +76,13 @@ impl Wrong {
         let text: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
         match self {
             Self::Form => {
-                format!("`{text}` is no network such as 10.0.0.0/8 or 2001:db8::/32, and no address.")
+                format!(
+                    "`{text}` is not a network such as 10.0.0.0/8 or 2001:db8::/32, and not an IP address."
+                )
             }
-            Self::Zone => format!("`{text}` has a zone, which has a meaning on one machine only."),
+            Self::Zone => format!("`{text}` has a zone id, which is only valid on one machine."),
             Self::HostBits(network) => {
-                format!("`{text}` has bits set beyond its prefix: did you mean {network}?")
+                format!("`{text}` has bits set beyond the prefix. Did you mean {network}?")
             }
         }
     }
@@ -176,7 +178,7 @@ mod tests {
             ("::ffff:10.0.0.1/104", "10.0.0.0/8"),
             ("::ffff:10.0.0.0/90", "::ffc0:0:0/90"),
         ] {
-            let expected = format!("`{text}` has bits set beyond its prefix: did you mean {right}?");
+            let expected = format!("`{text}` has bits set beyond the prefix. Did you mean {right}?");
             assert_eq!(message(text), expected);
             parsed(&[right]).unwrap();
         }
@@ -185,10 +187,7 @@ mod tests {
     #[test]
     fn zones_are_refused() {
         for text in ["fe80::1%eth0", "fe80::%1/10", "fe80::/10%eth0"] {
-            assert_eq!(
-                message(text),
-                format!("`{text}` has a zone, which has a meaning on one machine only.")
-            );
+            assert_eq!(message(text), format!("`{text}` has a zone id, which is only valid on one machine."));
         }
     }
 
@@ -219,8 +218,9 @@ mod tests {
             "10.0.0.0/8,10.1.0.0/16",
             "*",
         ] {
-            let expected =
-                format!("`{text}` is no network such as 10.0.0.0/8 or 2001:db8::/32, and no address.");
+            let expected = format!(
+                "`{text}` is not a network such as 10.0.0.0/8 or 2001:db8::/32, and not an IP address."
+            );
             assert_eq!(message(text), expected);
         }
     }
@@ -229,19 +229,19 @@ mod tests {
     fn little_is_repeated_of_nonsense_and_nothing_that_is_not_printable() {
         let shown = message(&format!("\u{0}\n{}", "x".repeat(1_000)));
         let x = "x".repeat(48);
-        assert!(shown.starts_with(&format!("`\\0\\n{x}` is no network")), "{shown}");
+        assert!(shown.starts_with(&format!("`\\0\\n{x}` is not a network")), "{shown}");
     }
 
     #[test]
     fn there_is_one_network_at_least_and_a_hundred_at_most() {
         let error = parsed(&[]).unwrap_err();
         assert_eq!(error.code, UserErrorCode::Invalid);
-        assert_eq!(error.message, "An empty list would let nobody in: give null for no restriction.");
+        assert_eq!(error.message, "An empty list would block every address. Use null for no restriction.");
         let many: Vec<String> = (0..=100).map(|n| format!("192.0.2.{n}")).collect();
         assert_eq!(Networks::parse("allowedNetworks", &many[1..]).unwrap().to_texts().len(), MAX_NETWORKS);
         let error = Networks::parse("allowedNetworks", &many).unwrap_err();
         assert_eq!(error.code, UserErrorCode::TooLong);
-        assert_eq!(error.message, "Give at most 100 networks; these are 101.");
+        assert_eq!(error.message, "Use at most 100 networks. This has 101.");
     }
 
     #[test]

@@ -90,11 +90,9 @@ async fn change(
 /// A key that the change is not for.
 fn not_from(key: &Key, transition: &Transition) -> UserError {
     let message = match (key.state, transition.kind) {
-        (KeyState::Pending, _) => "This API key waits for approval: approve, reject or delete it.",
-        (_, ActivityKind::KeyRejected) => {
-            "This API key does not wait for approval (any more): delete it instead."
-        }
-        _ => "This API key does not wait for approval: enable it instead.",
+        (KeyState::Pending, _) => "This API key is pending approval: approve, reject or delete it.",
+        (_, ActivityKind::KeyRejected) => "This API key is not pending approval: delete it instead.",
+        _ => "This API key is not pending approval: enable it instead.",
     };
     UserError::invalid("selection", message).about(key.id)
 }

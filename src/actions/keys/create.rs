@@ -98,7 +98,7 @@ fn within_policy(
     new: NewKey,
 ) -> Result<NewKey, UserError> {
     if new.inherits() && matches!(owner, Owner::ServiceAccount(..)) {
-        let message = "A service account holds nothing by itself: give its key roles or scopes.";
+        let message = "A service account holds no scopes of its own. Assign roles or scopes to its API key.";
         return Err(UserError::invalid("roleIds", message));
     }
     policy::token_lifetime(settings, new.token_lifetime_seconds)?;
@@ -112,7 +112,7 @@ fn owner_and_reach(cx: &Context, owner: Option<AccountId>) -> Result<(AccountId,
         (Some(owner), _) => Ok((owner, cx.may(Action::CreateKeyForOthers)?)),
         (None, None) => {
             cx.may(Action::CreateKeyForOthers)?;
-            Err(UserError::invalid("ownerId", "Say whose key it is.").into())
+            Err(UserError::invalid("ownerId", "Set `ownerId`.").into())
         }
     }
 }
@@ -121,7 +121,8 @@ async fn active_owner(tx: &Tx, id: AccountId) -> Result<Owner> {
     match accounts::behind_rows(&**tx, &[id]).await?.pop() {
         Some(owner) if owner.account().active => Ok(owner),
         Some(_) => {
-            Err(UserError::invalid("ownerId", "This account is deactivated: its keys cannot be used.").into())
+            Err(UserError::invalid("ownerId", "This account is deactivated: its API keys cannot be used.")
+                .into())
         }
         None => Err(UserError::new(UserErrorCode::NotFound, "ownerId", "There is no such account.").into()),
     }

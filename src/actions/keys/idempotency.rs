@@ -49,8 +49,8 @@ pub(super) async fn begin(cx: &Context, tx: &Tx, asked: Option<&Idempotency>) ->
             Ok(Beginning::Again(done))
         }
         Some(_) => {
-            let message =
-                "This Idempotency-Key came with another request before: use a new one for each request.";
+            let message = "This Idempotency-Key was already used for a different request. Use a new one for \
+                each request.";
             let error = UserError::invalid("", message);
             Err(UserError { code: UserErrorCode::IdempotencyKeyReused, field: Vec::new(), ..error }.into())
         }
@@ -59,7 +59,8 @@ pub(super) async fn begin(cx: &Context, tx: &Tx, asked: Option<&Idempotency>) ->
 
 /// The key that the request has made has become stronger than the caller since, or somebody else's.
 pub(super) fn out_of_reach(done: &Done) -> UserError {
-    let message = "The API key that this request has made is there, but no longer within your reach.";
+    let message =
+        "This request has already been processed, but you can no longer change the API key that it created.";
     let error = UserError::new(UserErrorCode::NotFound, "", message);
     let error = UserError { field: Vec::new(), ..error };
     match done.keys.first() {

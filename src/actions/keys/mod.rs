@@ -48,7 +48,8 @@ pub async fn list(
 ) -> Result<Result<Page<Key>, ForeignCursor>> {
     let reach = cx.may(Action::ViewKeys)?;
     if filter.search.is_some() && order.0 != KeyOrder::CreatedAt {
-        let message = "While searching, API keys are ordered by CREATED_AT: leave the order out, or search for nothing.";
+        let message =
+            "While searching, API keys can be sorted by CREATED_AT only. Omit `orderBy` or `search`.";
         return Err(UserError::invalid("orderBy", message).into());
     }
     keys::list(cx.app.db.reader(), &reach, (filter, cx.now), order, request).await
@@ -133,7 +134,7 @@ fn as_json(stored: &str) -> serde_json::Value {
 }
 
 fn name_taken(name: &str, by: Option<KeyId>) -> UserError {
-    let message = format!("Another API key of this owner is named `{name}`: choose another name.");
+    let message = format!("Another API key of this owner is already named `{name}`. Choose another name.");
     let error = UserError::new(UserErrorCode::NameTaken, "name", message);
     match by {
         Some(key) => error.about(key),

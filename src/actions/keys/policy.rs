@@ -32,17 +32,19 @@ pub(super) fn new_end(
 ) -> Result<(), UserError> {
     let Some(end) = end else {
         if settings.expiry_required || settings.max_key_lifetime_days.is_some() {
-            let message = "Every API key needs an end here: give `expiresAt`.";
+            let message = "The settings require an end date for every API key. Set `expiresAt`.";
             return Err(UserError::new(UserErrorCode::PolicyExpiryRequired, "expiresAt", message));
         }
         return Ok(());
     };
     if end <= cx.now {
-        return Err(UserError::invalid("expiresAt", "The end must lie in the future."));
+        return Err(UserError::invalid("expiresAt", "The end date must be in the future."));
     }
     match settings.max_key_lifetime_days {
         Some(days) if end > cx.now.plus_seconds(i64::from(days) * DAY) => {
-            let message = format!("An API key lives at most {days} days here: choose an earlier end.");
+            let message = format!(
+                "The settings allow API keys to live for at most {days} days. Choose an earlier end date."
+            );
             Err(UserError::new(UserErrorCode::PolicyExpiryTooFar, "expiresAt", message))
         }
         _ => Ok(()),
@@ -69,8 +71,8 @@ pub(super) fn growth(
     if key.state == KeyState::Pending || gained.is_nothing() || !needs_approval(cx, settings) {
         return Ok(());
     }
-    let message = "What an API key may do needs approval here: let somebody with the scope keys:write:any widen it, \
-                   or make a new key, which waits for approval.";
+    let message = "The settings require approval before an API key gains permissions. Ask someone with the scope \
+                   keys:write:any to make this change, or create a new API key, which will be pending approval.";
     Err(UserError::new(UserErrorCode::ApprovalRequired, field, message).about(key.id))
 }
 
@@ -78,7 +80,7 @@ pub(super) fn growth(
 pub(super) fn token_lifetime(settings: &settings::Model, seconds: Option<i32>) -> Result<(), UserError> {
     let longest = settings.max_token_lifetime_seconds;
     if seconds.is_some_and(|seconds| !(60..=longest).contains(&seconds)) {
-        let message = format!("A token lives from 60 to {longest} seconds.");
+        let message = format!("The lifetime of access tokens must be from 60 to {longest} seconds.");
         return Err(UserError::invalid("tokenLifetimeSeconds", message));
     }
     Ok(())
@@ -98,8 +100,10 @@ pub(super) async fn room_for_one_more(
         return Ok(());
     }
     let message = match most {
-        1 => "This owner has an API key already, and may have one: regenerate or delete it.".to_owned(),
-        most => format!("This owner has {} API keys already, and may have {most}.", living.len()),
+        1 => "This owner already has an API key, and the settings allow one. Regenerate its secret, or \
+            delete it."
+            .to_owned(),
+        most => format!("This owner already has {} API keys, and the settings allow {most}.", living.len()),
     };
     let mut error = UserError::new(UserErrorCode::KeyAlreadyExists, "ownerId", message);
     if let Ok(reach) = cx.may(Action::ViewKeys)

@@ -119,7 +119,7 @@ async fn grace_until(cx: &Context, tx: &Tx, asked: Option<i32>) -> Result<Option
         None => settings::load(&**tx).await?.default_grace_period_seconds,
         Some(seconds) if (0..=MAX_GRACE_SECONDS).contains(&seconds) => seconds,
         Some(_) => {
-            let message = format!("A grace period is from 0 to {MAX_GRACE_SECONDS} seconds (30 days).");
+            let message = format!("A grace period must be from 0 to {MAX_GRACE_SECONDS} seconds (30 days).");
             return Err(UserError::invalid("gracePeriodSeconds", message).into());
         }
     };

@@ -35,7 +35,7 @@ impl Selection {
         let mut seen = HashSet::new();
         let ids: Vec<KeyId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
         if ids.len() > PORTION {
-            let message = format!("Select at most {PORTION} API keys at once; these are {}.", ids.len());
+            let message = format!("Select at most {PORTION} API keys at once. This selects {}.", ids.len());
             return Err(UserError::new(UserErrorCode::SelectionTooLarge, "selection", message));
         }
         Ok(Self::Ids(ids))
@@ -83,7 +83,7 @@ fn expected_many(ids: Vec<KeyId>, expected: u64) -> Result<Vec<KeyId>, UserError
         return Ok(ids);
     }
     let message = format!(
-        "The filter matches {} API keys that you can change, not {expected}: look at the list again.",
+        "The filter matches {} API keys that you can change, not {expected}. Load the list again and retry.",
         ids.len()
     );
     Err(UserError::new(UserErrorCode::CountChanged, "selection", message))
@@ -109,7 +109,7 @@ async fn freeze(
 }
 
 fn gone() -> UserError {
-    let message = "This continuation was used before, is older than a day, or belongs to another change: \
-                   begin with a new selection.";
+    let message = "This continuation was already used, is older than a day, or belongs to a different mutation or caller. \
+                   Start with a new selection.";
     UserError::new(UserErrorCode::NotFound, "selection", message)
 }

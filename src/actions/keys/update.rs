@@ -95,7 +95,8 @@ async fn inherits(tx: &Tx, before: &Key, changes: &KeyChanges) -> Result<bool> {
         (Some(None), Some(None)) => {
             let owner = accounts::behind_rows(&**tx, &[before.owner_id]).await?.pop();
             if matches!(owner, Some(Owner::ServiceAccount(..))) {
-                let message = "A service account holds nothing by itself: give its key roles or scopes.";
+                let message =
+                    "A service account holds no scopes of its own. Assign roles or scopes to its API key.";
                 return Err(UserError::invalid("roleIds", message).into());
             }
             Ok(true)

@@ -92,9 +92,9 @@ impl Clients<'_> {
     /// A wrong secret and an unknown client look the same from outside.
     async fn wrong(&self, client: Option<&Client>, outcome: Outcome) -> ClientError {
         let (outcome, description) = if self.origin.ip.is_none_or(|ip| self.app.limits.failure(ip)) {
-            (outcome, "The client is unknown or its secret is wrong.")
+            (outcome, "Unknown client, or wrong client secret.")
         } else {
-            (Outcome::RateLimited, "Too many wrong credentials from this network: wait a minute.")
+            (Outcome::RateLimited, "Too many failed attempts from this network. Wait a minute.")
         };
         let event = self.about(client, ActivityKind::TokenRefused, outcome);
         self.log(event, Refusal { outcome, description, spent: None }).await
@@ -105,7 +105,7 @@ impl Clients<'_> {
         let refused = |outcome, description| Err(Refusal { outcome, description, spent: None });
         match client.key.state {
             KeyState::Deleted => refused(Outcome::Deleted, "This API key has been deleted."),
-            KeyState::Pending => refused(Outcome::Pending, "This API key waits for approval."),
+            KeyState::Pending => refused(Outcome::Pending, "This API key is pending approval."),
             _ if !client.owner.active => {
                 refused(Outcome::OwnerInactive, "The owner of this API key is deactivated.")
             }
@@ -114,10 +114,10 @@ impl Clients<'_> {
             KeyState::Enabled
                 if client.key.expires_at.is_some_and(|end| end.seconds() <= self.now.seconds()) =>
             {
-                refused(Outcome::Expired, "This API key has ended.")
+                refused(Outcome::Expired, "This API key has expired.")
             }
             KeyState::Enabled if !client.may_be_used_from(self.origin.client()) => {
-                refused(Outcome::NetworkNotAllowed, "This API key may not be used from this address.")
+                refused(Outcome::NetworkNotAllowed, "This API key cannot be used from this IP address.")
             }
             KeyState::Enabled => Ok(()),
         }

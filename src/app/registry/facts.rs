@@ -121,7 +121,6 @@ mod tests {
             default_call_limit_seconds: 60,
             default_grace_period_seconds: 0,
             activity_retention_days: 90,
-            rollup_retention_months: 24,
             support_url: None,
             version: 1,
         };

@@ -164,10 +164,10 @@ mod tests {
             said.push(our_ids.carry_out(&cx, step.change).await.unwrap_err().to_string());
         }
         let expected = [
-            "Another API has the identifier urn:x.",
-            "Another role is named `x`: choose another name.",
+            "Another API already has the identifier urn:x.",
+            "Another role is already named `x`. Choose another name.",
             // The role was not made by this run, so that the group has no role to refer to.
-            "Something went wrong on the server. The log has the details under this request's id.",
+            "Internal server error. The server's log has the details under this request id.",
         ];
         assert_eq!(said, expected);
         drop(cx);

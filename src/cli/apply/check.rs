@@ -28,7 +28,8 @@ fn check_api(wanted: &Api, state: &State, found: &mut Vec<Problem>) {
     let there = state.apis.iter().find(|api| api.identifier == wanted.identifier);
     if there.is_some_and(|api| api.built_in) {
         let text = format!(
-            "{} is Latchkey's own API, which cannot be changed: roles may have its scopes without it.",
+            "{} is Latchkey's own API, which cannot be changed. Roles can use its scopes without it being \
+                in the file.",
             wanted.identifier
         );
         found.push(Problem::new(wanted.line, text));
@@ -40,7 +41,7 @@ fn check_api(wanted: &Api, state: &State, found: &mut Vec<Problem>) {
             let owner = state.apis.iter().find(|api| api.id == row.api_id);
             let owner = owner.map_or("another API", |api| &*api.identifier);
             let text =
-                format!("The scope {} belongs to {owner}: a scope cannot move to another API.", row.name);
+                format!("The scope {} belongs to {owner}. A scope cannot be moved to another API.", row.name);
             found.push(Problem::new(scope.line, text));
         }
     }
@@ -49,8 +50,7 @@ fn check_api(wanted: &Api, state: &State, found: &mut Vec<Problem>) {
 fn check_role(wanted: &Role, state: &State, found: &mut Vec<Problem>) {
     let name = wanted.name.as_str();
     if state.roles.iter().any(|role| role.built_in && role.name == name) {
-        let text =
-            format!("The role {name} came with the server and cannot be changed: choose another name.");
+        let text = format!("The role {name} is built in and cannot be changed. Choose another name.");
         found.push(Problem::new(wanted.line, text));
     }
 }

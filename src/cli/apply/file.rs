@@ -248,7 +248,7 @@ impl Reader<'_> {
         for (line, name) in names {
             match first.get(name) {
                 Some(there) => {
-                    let text = format!("The {what} {} stands in line {there} already.", shown(name));
+                    let text = format!("The {what} {} is already defined in line {there}.", shown(name));
                     self.problems.push(Problem::new(line, text));
                 }
                 None => _ = first.insert(name, line),

@@ -32,9 +32,9 @@ use crate::error::Result;
 
 #[derive(Debug, Args)]
 pub(super) struct Apply {
-    /// The file, in TOML; `-` reads the standard input.
+    /// The TOML file; `-` reads standard input.
     file: PathBuf,
-    /// Print what would be changed, and change nothing.
+    /// Print the changes without applying them.
     #[arg(long)]
     dry_run: bool,
 }
@@ -53,8 +53,8 @@ pub(super) async fn run(config: &Config, options: &Apply) -> anyhow::Result<()> 
 fn read(path: &Path) -> anyhow::Result<(String, String)> {
     let mut text = String::new();
     if path.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text).context("cannot read the standard input")?;
-        return Ok(("the standard input".to_owned(), text));
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+        return Ok(("standard input".to_owned(), text));
     }
     let name = path.display().to_string();
     text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
@@ -69,7 +69,7 @@ async fn apply(cx: &Context, name: &str, wanted: Wanted, dry_run: bool) -> anyho
     let plan = plan::plan(wanted, &state);
     accepted(without_administrator(cx, &plan).await?)?;
     if plan.steps.is_empty() {
-        return print(&format!("Nothing to do: everything is as {name} says.\n"));
+        return print(&format!("Nothing to do: the server already matches {name}.\n"));
     }
     if dry_run { tell(&plan.steps) } else { carry_out(cx, state, plan.steps).await }
 }
@@ -80,15 +80,15 @@ async fn without_administrator(cx: &Context, plan: &Plan) -> Result<Vec<Problem>
     if stripped.is_empty() || groups::leave_an_administrator(cx, &stripped, &plan.raised).await? {
         return Ok(Vec::new());
     }
-    let text = "Nobody could administer the server any more if this group lost the role `admin`: \
-                give it to somebody else first.";
+    let text = "This would leave nobody to administer the server: this group is the last one with the role `admin`. \
+                Assign the role to another group or user first.";
     Ok(plan.stripped.iter().map(|(line, _)| Problem::new(*line, text)).collect())
 }
 
 fn tell(steps: &[Step]) -> anyhow::Result<()> {
     let told: String = steps.iter().map(|step| format!("would {}\n", step.told)).collect();
     let count = counted(steps.len());
-    print(&format!("{told}Dry run: {count} to make, and nothing was changed.\n"))
+    print(&format!("{told}Dry run: {count} to apply. Nothing was changed.\n"))
 }
 
 async fn carry_out(cx: &Context, state: State, steps: Vec<Step>) -> anyhow::Result<()> {
@@ -98,12 +98,12 @@ async fn carry_out(cx: &Context, state: State, steps: Vec<Step>) -> anyhow::Resu
     for (made, step) in steps.into_iter().enumerate() {
         ids.carry_out(cx, step.change).await.with_context(|| {
             let all = counted(all);
-            format!("cannot {} ({made} of {all} made; apply the file again for the rest)", step.told)
+            format!("cannot {} ({made} of {all} applied; apply the file again for the rest)", step.told)
         })?;
         // Whoever stops reading does not stop a file halfway.
         printed = printed.and(print(&format!("{}\n", step.told)));
     }
-    printed.and(print(&format!("Made {}.\n", counted(all))))
+    printed.and(print(&format!("Applied {}.\n", counted(all))))
 }
 
 fn counted(changes: usize) -> String {
@@ -111,7 +111,7 @@ fn counted(changes: usize) -> String {
 }
 
 fn refusal(name: &str, problems: &[Problem]) -> anyhow::Error {
-    let mut text = format!("{name} cannot be applied, and nothing was changed:");
+    let mut text = format!("cannot apply {name}, nothing was changed:");
     for Problem { line, text: what } in problems {
         // Writing into a text cannot fail.
         let _ = write!(text, "\n  line {line}: {what}");

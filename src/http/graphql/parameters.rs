@@ -63,14 +63,14 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Ref
     let mut sent = headers.get_all("idempotency-key").iter();
     let (Some(value), None) = (sent.next(), sent.next()) else {
         return match headers.contains_key("idempotency-key") {
-            true => Err(bad("There is more than one Idempotency-Key header.")),
+            true => Err(bad("The request has more than one Idempotency-Key header.")),
             false => Ok(None),
         };
     };
     let text = value.to_str().unwrap_or_default();
     let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     if !(1..=255).contains(&bare.len()) || !bare.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
-        return Err(bad("An Idempotency-Key has 1 to 255 visible ASCII characters, such as a UUID."));
+        return Err(bad("An Idempotency-Key must be 1 to 255 visible ASCII characters, such as a UUID."));
     }
     Ok(Some(bare.to_owned()))
 }
@@ -93,7 +93,7 @@ fn asked(
 ) -> Result<DocumentRef, Refused> {
     let by_apollo = extensions.and_then(|extensions| extensions.persisted_query);
     if by_apollo.as_ref().is_some_and(|named| named.version != 1) {
-        return Err(bad("Of `persistedQuery` there is only version 1."));
+        return Err(bad("Only version 1 of `persistedQuery` is supported."));
     }
     let by_apollo = by_apollo.map(|named| format!("sha256:{}", named.sha256_hash));
     match (text, id, by_apollo) {
@@ -101,11 +101,9 @@ fn asked(
         (text, None, Some(id)) => Ok(DocumentRef::Id { id, text, apollo: true }),
         (Some(text), None, None) => Ok(DocumentRef::Text(text)),
         (None, None, None) => {
-            Err(bad("Send `query` with a document, or `documentId` with the id of a known one."))
+            Err(bad("Send `query` with a document, or `documentId` with the id of a registered document."))
         }
-        (_, Some(_), Some(_)) => {
-            Err(bad("Name the document by `documentId` or by `persistedQuery`, not by both."))
-        }
+        (_, Some(_), Some(_)) => Err(bad("Send `documentId` or `persistedQuery`, not both.")),
     }
 }
 
@@ -121,11 +119,12 @@ pub(super) async fn posted(headers: &HeaderMap, body: Body) -> Result<Operation,
     })?;
     // An array would be read as the members in their order.
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(bad("Send one JSON object with `query`; batches are not accepted."));
+        return Err(bad("Send one JSON object with `query`. Batches are not accepted."));
     }
     let parameters: Parameters = serde_json::from_slice(&body).map_err(|error| {
         if error.is_data() {
-            bad("Send `query`, `documentId` and `operationName` as strings, `variables` and `extensions` as objects.")
+            bad("Send `query`, `documentId` and `operationName` as strings, `variables` and `extensions` as \
+                objects.")
         } else {
             bad("The body is not JSON.")
         }

@@ -48,7 +48,10 @@ async fn a_group_decides_who_may_use_keys_at_the_exchange_and_at_each_call() {
     let refused = async || {
         let answer = server.exchange(&key, &[]).await.json();
         assert_eq!(answer["error"], "invalid_client");
-        assert_eq!(answer["error_description"], "The owner of this API key may not use API keys.");
+        assert_eq!(
+            answer["error_description"],
+            "The owner of this API key is not permitted to use API keys: it lacks the scope keys:use."
+        );
     };
     refused().await;
     club.admit(&eve).await;

@@ -42,7 +42,7 @@ async fn a_failure_inside_shows_the_id_of_the_request_and_nothing_of_the_inside(
     assert_eq!(answer.status, 200);
     assert_eq!(body["data"]["roles"], Value::Null);
     assert_eq!(body["data"]["viewer"]["owner"]["__typename"], "User", "the other fields survive");
-    insta::assert_snapshot!(errors(&answer), @r#"[{"extensions":{"code":"INTERNAL"},"locations":[{"column":3,"line":1}],"message":"Something went wrong on the server. The log has the details under this request's id.","path":["roles"]}]"#);
+    insta::assert_snapshot!(errors(&answer), @r#"[{"extensions":{"code":"INTERNAL"},"locations":[{"column":3,"line":1}],"message":"Internal server error. The server's log has the details under this request id.","path":["roles"]}]"#);
     for inside in ["table", "relation", "SELECT", "sql", "Sql", "DbErr", "_gone", "src/", "code: 1"] {
         assert!(!answer.text.contains(inside), "{inside} in {}", answer.text);
     }
@@ -87,7 +87,7 @@ async fn a_token_that_cannot_be_checked_is_a_failure_and_not_a_refusal() {
     assert_eq!(answer.status, 500);
     assert_eq!(answer.challenge(), "", "the token may well be valid");
     assert_eq!(answer.json().get("data"), None);
-    insta::assert_snapshot!(errors(&answer), @r#"[{"extensions":{"code":"INTERNAL"},"message":"Something went wrong on the server. The log has the details under this request's id."}]"#);
+    insta::assert_snapshot!(errors(&answer), @r#"[{"extensions":{"code":"INTERNAL"},"message":"Internal server error. The server's log has the details under this request id."}]"#);
     server.stop().await;
 }
 
@@ -465,7 +465,7 @@ async fn a_missing_scope_is_named() {
             "line": 1
           }
         ],
-        "message": "This needs the scope roles:read.",
+        "message": "This requires the scope roles:read.",
         "path": [
           "roles"
         ]
@@ -484,7 +484,7 @@ async fn a_missing_scope_is_named() {
             "line": 1
           }
         ],
-        "message": "This needs the scope keys:read or keys:read:any.",
+        "message": "This requires the scope keys:read or keys:read:any.",
         "path": [
           "apiKeys"
         ]

@@ -238,7 +238,7 @@ async fn a_read_only_key_is_told_by_operation_type_and_may_query_and_introspect(
         "mutation M { deleteApiKeys(input: { selection: { ids: [] } }) { deletedIds } }",
     ] {
         let answer = refusal(&reader, mutation).await;
-        assert_eq!(answer, "403 READ_ONLY: This API key is read-only: it cannot be used to change anything.");
+        assert_eq!(answer, "403 READ_ONLY: This API key is read-only: it cannot be used for mutations.");
     }
     assert_eq!(reader.caller.denied(keys::CREATE, json!({ "name": "other" })).await, "READ_ONLY");
     reader

@@ -39,7 +39,7 @@ async fn a_members_key_waits_and_works_once_it_is_approved() {
     assert_eq!(status(&ada.caller, &key).await, "PENDING");
     let refused = server.exchange(&key, &[]).await.json();
     assert_eq!(refused["error"], "invalid_client");
-    assert_eq!(refused["error_description"], "This API key waits for approval.");
+    assert_eq!(refused["error_description"], "This API key is pending approval.");
 
     let waiting = "{ apiKeys(filter: { status: [PENDING] }) { nodes { id } } }";
     let listed = boss.caller.graphql(waiting).await.data();

@@ -107,13 +107,13 @@ async fn what_is_no_network_is_refused_with_what_would_be_right_and_changes_noth
         messages += &format!("{}\n", made["userErrors"][0]["message"].as_str().unwrap());
     }
     insta::assert_snapshot!(messages, @"
-    An empty list would let nobody in: give null for no restriction.
-    `10.0.0.1/8` has bits set beyond its prefix: did you mean 10.0.0.0/8?
-    `2001:db8::1/32` has bits set beyond its prefix: did you mean 2001:db8::/32?
-    `fe80::1%eth0` has a zone, which has a meaning on one machine only.
-    `example.com` is no network such as 10.0.0.0/8 or 2001:db8::/32, and no address.
+    An empty list would block every address. Use null for no restriction.
+    `10.0.0.1/8` has bits set beyond the prefix. Did you mean 10.0.0.0/8?
+    `2001:db8::1/32` has bits set beyond the prefix. Did you mean 2001:db8::/32?
+    `fe80::1%eth0` has a zone id, which is only valid on one machine.
+    `example.com` is not a network such as 10.0.0.0/8 or 2001:db8::/32, and not an IP address.
     `` is no network such as 10.0.0.0/8 or 2001:db8::/32, and no address.
-    Give at most 100 networks; these are 101.
+    Use at most 100 networks. This has 101.
     ");
     for wrong in [json!([8]), json!([null]), json!([["10.0.0.0/8"]]), json!({}), json!(true)] {
         let input = json!({ "input": { "name": "new", "allowedNetworks": wrong } });

@@ -26,7 +26,7 @@ async fn an_administrator_is_made_and_holds_everything() {
     let said =
         create(&place, " Ada@Example.com ").input(&format!("{PASSWORD}\nnot this line")).succeed().await;
     let id = said.trim_end().rsplit_once('(').unwrap().1.trim_end_matches([')', '.']);
-    assert_eq!(said, format!("Made the administrator ada@example.com ({id}).\n"));
+    assert_eq!(said, format!("Created the administrator ada@example.com ({id}).\n"));
     assert!(id.starts_with("user_"), "{said}");
     let named = latchkey(
         &place,
@@ -89,21 +89,21 @@ async fn what_cannot_be_an_administrator_is_refused_and_not_made() {
         said += &format!("{what}: {message}");
     }
     insta::assert_snapshot!(said, @"
-    an address twice: latchkey: There is a user with the address ada@example.com already.
-    an address twice: latchkey: There is a user with the address ada@example.com already.
-    a wrong address: latchkey: Give an e-mail address such as ada@example.com.
-    a wrong address: latchkey: Give an e-mail address such as ada@example.com.
-    a wrong address: latchkey: Give an e-mail address such as ada@example.com.
-    a wrong address: latchkey: Give an e-mail address such as ada@example.com.
-    a wrong address: latchkey: Give an e-mail address such as ada@example.com.
-    a wrong address: latchkey: Give an e-mail address such as ada@example.com.
-    a long address: latchkey: Use at most 254 characters; this has 262.
-    no password: latchkey: the password is not usable: Use at least 12 characters.
-    an empty line: latchkey: the password is not usable: Use at least 12 characters.
-    a short password: latchkey: the password is not usable: Use at least 12 characters.
-    the own name: latchkey: the password is not usable: This password is easy to guess: use several unrelated words, not your name or address, or a password manager.
-    an endless password: latchkey: the password is not usable: Use at most 1024 bytes.
-    a blank name: latchkey: --display-name: Give it a name.
+    an address twice: latchkey: A user with the e-mail address ada@example.com already exists.
+    an address twice: latchkey: A user with the e-mail address ada@example.com already exists.
+    a wrong address: latchkey: This is not an e-mail address such as ada@example.com.
+    a wrong address: latchkey: This is not an e-mail address such as ada@example.com.
+    a wrong address: latchkey: This is not an e-mail address such as ada@example.com.
+    a wrong address: latchkey: This is not an e-mail address such as ada@example.com.
+    a wrong address: latchkey: This is not an e-mail address such as ada@example.com.
+    a wrong address: latchkey: This is not an e-mail address such as ada@example.com.
+    a long address: latchkey: Use at most 254 characters. This has 262.
+    no password: latchkey: invalid password: Use at least 12 characters.
+    an empty line: latchkey: invalid password: Use at least 12 characters.
+    a short password: latchkey: invalid password: Use at least 12 characters.
+    the own name: latchkey: invalid password: This password is too easy to guess. Use several unrelated words, without your name or e-mail address, or a password manager.
+    an endless password: latchkey: invalid password: Use at most 1024 bytes.
+    a blank name: latchkey: --display-name: The name must not be empty.
     ");
 
     let key = make_key(&place, "look", "auditor").await;

@@ -38,35 +38,35 @@ async fn every_wrong_variable_is_named_with_what_would_be_right() {
     }
     insta::assert_snapshot!(said, @"
     LISTEN=8080
-      latchkey: the setting `listen` (LATCHKEY_LISTEN) is wrong: `8080` is no address with a port such as 127.0.0.1:8080
+      latchkey: invalid setting `listen` (LATCHKEY_LISTEN): `8080` is not an address with a port, such as 127.0.0.1:8080
     LISTEN=localhost
-      latchkey: the setting `listen` (LATCHKEY_LISTEN) is wrong: `localhost` is no address with a port such as 127.0.0.1:8080
+      latchkey: invalid setting `listen` (LATCHKEY_LISTEN): `localhost` is not an address with a port, such as 127.0.0.1:8080
     LISTEN=0.0.0.0:0
-      latchkey: the setting `public_url` (LATCHKEY_PUBLIC_URL) is wrong: it is needed when the server listens beyond loopback (on 0.0.0.0:0): set the address that clients use, such as https://keys.example.com
+      latchkey: invalid setting `public_url` (LATCHKEY_PUBLIC_URL): required when the server listens on a non-loopback address (0.0.0.0:0): set the URL that clients use, such as https://keys.example.com
     LISTEN=[::]:0
-      latchkey: the setting `public_url` (LATCHKEY_PUBLIC_URL) is wrong: it is needed when the server listens beyond loopback (on [::]:0): set the address that clients use, such as https://keys.example.com
+      latchkey: invalid setting `public_url` (LATCHKEY_PUBLIC_URL): required when the server listens on a non-loopback address ([::]:0): set the URL that clients use, such as https://keys.example.com
     PUBLIC_URL=keys.example.com
-      latchkey: the setting `public_url` (LATCHKEY_PUBLIC_URL) is wrong: `keys.example.com` is no address such as https://keys.example.com, without anything after the host
+      latchkey: invalid setting `public_url` (LATCHKEY_PUBLIC_URL): `keys.example.com` is not a URL such as https://keys.example.com, with nothing after the host
     PUBLIC_URL=
-      latchkey: the setting `public_url` (LATCHKEY_PUBLIC_URL) is wrong: `` is no address such as https://keys.example.com, without anything after the host
+      latchkey: invalid setting `public_url` (LATCHKEY_PUBLIC_URL): `` is not a URL such as https://keys.example.com, with nothing after the host
     DATABASE_URL=mysql://root:hunter2@db/x
-      latchkey: the setting `database_url` (LATCHKEY_DATABASE_URL) is wrong: it begins neither with sqlite:// and a file nor with postgres:// and a server, such as sqlite://data/latchkey.db
+      latchkey: invalid setting `database_url` (LATCHKEY_DATABASE_URL): expected sqlite:// and a file, or postgres:// and a server, such as sqlite://data/latchkey.db
     TRUSTED_PROXIES=10.0.0.0/8, 10.0.0.0/33
-      latchkey: the setting `trusted_proxies` (LATCHKEY_TRUSTED_PROXIES) is wrong: `10.0.0.0/33` is no network such as 10.0.0.0/8 and no address
+      latchkey: invalid setting `trusted_proxies` (LATCHKEY_TRUSTED_PROXIES): `10.0.0.0/33` is not a network such as 10.0.0.0/8, and not an IP address
     LOG=loud
-      latchkey: the setting `log` (LATCHKEY_LOG) is wrong: `loud` is no level such as info and no filter such as latchkey=debug,warn
+      latchkey: invalid setting `log` (LATCHKEY_LOG): `loud` is not a level such as info, and not a filter such as latchkey=debug,warn
     LOG=latchkey=loud
-      latchkey: the setting `log` (LATCHKEY_LOG) is wrong: `latchkey=loud` is no level such as info and no filter such as latchkey=debug,warn
+      latchkey: invalid setting `log` (LATCHKEY_LOG): `latchkey=loud` is not a level such as info, and not a filter such as latchkey=debug,warn
     LOG=a b c
-      latchkey: the setting `log` (LATCHKEY_LOG) is wrong: `a b c` is no level such as info and no filter such as latchkey=debug,warn
+      latchkey: invalid setting `log` (LATCHKEY_LOG): `a b c` is not a level such as info, and not a filter such as latchkey=debug,warn
     LOG=
-      latchkey: the setting `log` (LATCHKEY_LOG) is wrong: `` is no level such as info and no filter such as latchkey=debug,warn
+      latchkey: invalid setting `log` (LATCHKEY_LOG): `` is not a level such as info, and not a filter such as latchkey=debug,warn
     LOG_FORMAT=xml
-      latchkey: the setting `log_format` (LATCHKEY_LOG_FORMAT) is wrong: unknown variant: found `xml`, expected `one of `auto`, `text`, `json``
+      latchkey: invalid setting `log_format` (LATCHKEY_LOG_FORMAT): unknown variant: found `xml`, expected `one of `auto`, `text`, `json``
     MASTER_KEY=hunter2
-      latchkey: the setting `master_key` (LATCHKEY_MASTER_KEY) holds no master key: that is 32 bytes in base64
+      latchkey: the setting `master_key` (LATCHKEY_MASTER_KEY) does not contain a master key: expected 32 bytes in base64
     MASTER_KEY=4711
-      latchkey: the setting `master_key` (LATCHKEY_MASTER_KEY) holds no master key: that is 32 bytes in base64
+      latchkey: the setting `master_key` (LATCHKEY_MASTER_KEY) does not contain a master key: expected 32 bytes in base64
     ");
 }
 
@@ -77,7 +77,7 @@ async fn a_directory_that_cannot_be_one_is_named() {
     std::fs::write(&file, "").unwrap();
     let file = file.display().to_string();
     let command = latchkey(&place, &[]).unset("LATCHKEY_DATABASE_URL").set("LATCHKEY_DATA_DIR", &file);
-    insta::assert_snapshot!(command.fail().await.replace(&file, "FILE"), @"latchkey: cannot make the database FILE/latchkey.db (settings `data_dir`, `database_url`): File exists (os error 17)");
+    insta::assert_snapshot!(command.fail().await.replace(&file, "FILE"), @"latchkey: cannot create the database FILE/latchkey.db (settings `data_dir`, `database_url`): File exists (os error 17)");
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn both_ways_to_give_the_master_key_are_one_too_many() {
     let place = Place::new().await;
     let both =
         latchkey(&place, &[]).set("LATCHKEY_MASTER_KEY", ANOTHER_KEY).set("LATCHKEY_MASTER_KEY_FILE", "key");
-    insta::assert_snapshot!(both.fail().await, @"latchkey: the setting `master_key` (LATCHKEY_MASTER_KEY) is wrong: it is given together with `master_key_file`: give one of the two");
+    insta::assert_snapshot!(both.fail().await, @"latchkey: invalid setting `master_key` (LATCHKEY_MASTER_KEY): cannot be combined with `master_key_file`: set one of the two");
 }
 
 #[tokio::test]
@@ -121,16 +121,16 @@ async fn mistakes_in_the_file_of_settings_stop_the_start() {
     }
     insta::assert_snapshot!(said, @"
     listne = '127.0.0.1:0'
-      latchkey: the setting `listne` (LATCHKEY_LISTNE) is wrong: there is no such setting; there are listen, public_url, data_dir, database_url, master_key_file, master_key, trusted_proxies, cors_origins, graphql_documents, graphql_documents_files, low_disk_space_bytes, log, log_format
+      latchkey: invalid setting `listne` (LATCHKEY_LISTNE): there is no such setting. The settings are: listen, public_url, data_dir, database_url, master_key_file, master_key, trusted_proxies, cors_origins, graphql_documents, graphql_documents_files, low_disk_space_bytes, log, log_format
     [server]
     port = 80
-      latchkey: the setting `server` (LATCHKEY_SERVER) is wrong: there is no such setting; there are listen, public_url, data_dir, database_url, master_key_file, master_key, trusted_proxies, cors_origins, graphql_documents, graphql_documents_files, low_disk_space_bytes, log, log_format
+      latchkey: invalid setting `server` (LATCHKEY_SERVER): there is no such setting. The settings are: listen, public_url, data_dir, database_url, master_key_file, master_key, trusted_proxies, cors_origins, graphql_documents, graphql_documents_files, low_disk_space_bytes, log, log_format
     log_format = 'xml'
-      latchkey: the setting `log_format` (LATCHKEY_LOG_FORMAT) is wrong: unknown variant: found `xml`, expected `one of `auto`, `text`, `json``
+      latchkey: invalid setting `log_format` (LATCHKEY_LOG_FORMAT): unknown variant: found `xml`, expected `one of `auto`, `text`, `json``
     trusted_proxies = 7
-      latchkey: the setting `trusted_proxies` (LATCHKEY_TRUSTED_PROXIES) is wrong: it is neither a list of texts in quotes nor one text with commas between
+      latchkey: invalid setting `trusted_proxies` (LATCHKEY_TRUSTED_PROXIES): expected a list of strings, or one string with commas between
     listen =
-      latchkey: latchkey.toml cannot be read: TOML parse error at line 1, column 9
+cannot read       latchkey: latchkey.toml: TOML parse error at line 1, column 9
       |
     1 | listen =
       |         ^
@@ -177,7 +177,7 @@ async fn variables_that_are_no_settings_are_warned_of_and_no_more() {
     }
     let ended = command.serve().await.stop().await;
     for (name, _) in injected {
-        let warning = format!("the environment variable {name} is no setting and has no effect");
+        let warning = format!("the environment variable {name} is not a setting and has no effect");
         assert!(ended.stderr.contains(&warning), "{}", ended.stderr);
     }
 }
@@ -213,7 +213,7 @@ async fn another_master_key_does_not_start() {
             if before.is_some() { command } else { command.set("LATCHKEY_MASTER_KEY", ANOTHER_KEY) };
         let said = command.fail().await;
         insta::allow_duplicates! {
-            insta::assert_snapshot!(said.lines().last().unwrap(), @"latchkey: the master key does not fit the database: give the one that the database was made with: this is not the master key that the database was made with");
+            insta::assert_snapshot!(said.lines().last().unwrap(), @"latchkey: the master key does not match the database: use the master key that the database was created with: the master key does not match the database");
         }
     }
 
@@ -234,7 +234,7 @@ async fn a_lost_master_key_is_not_replaced() {
     let _ = std::fs::remove_file(&file);
     let said = latchkey(&place, &[]).unset("LATCHKEY_MASTER_KEY").fail().await;
     let said = said.replace(&place.path().display().to_string(), "DIRECTORY");
-    insta::assert_snapshot!(said.lines().last().unwrap(), @"latchkey: cannot read the master key DIRECTORY/master.key: give it by `master_key_file` (LATCHKEY_MASTER_KEY_FILE) or LATCHKEY_MASTER_KEY; a new database on PostgreSQL needs a new one, `openssl rand -base64 32`: No such file or directory (os error 2)");
+    insta::assert_snapshot!(said.lines().last().unwrap(), @"latchkey: cannot read the master key DIRECTORY/master.key: set `master_key_file` (LATCHKEY_MASTER_KEY_FILE) or LATCHKEY_MASTER_KEY; for a new database on PostgreSQL, create a key with `openssl rand -base64 32`: No such file or directory (os error 2)");
     assert!(!file.exists());
 }
 

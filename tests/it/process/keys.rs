@@ -118,7 +118,7 @@ async fn an_end_can_be_given_and_must_be_where_the_settings_ask_for_one() {
     let options = ["--name", "ci", "--role", "member"];
     assert_eq!(
         create(&place, &options).fail().await,
-        "latchkey: Every API key needs an end here: give `expiresAt`.\n"
+        "latchkey: The settings require an end date for every API key. Set `expiresAt`.\n"
     );
     let end = ["--expires-at", "9999-12-31T23:00:00+01:00"];
     create(&place, &[&options[..], &end].concat()).succeed().await;
@@ -171,17 +171,17 @@ async fn what_cannot_be_a_key_is_refused_and_not_made() {
         said += &format!("{what}: {}", create(&place, options).fail().await);
     }
     insta::assert_snapshot!(said, @"
-    a taken name: latchkey: Another API key of this owner is named `look`: choose another name.
-    no name: latchkey: Give it a name.
+    a taken name: latchkey: Another API key of this owner is already named `look`. Choose another name.
+    no name: latchkey: The name must not be empty.
     an unknown role: latchkey: there is no role named `emperor`
     an unknown scope: latchkey: There is no scope `keys:reed`.
     two scopes in one: latchkey: There is no scope `keys:read keys:write`.
     an unknown person: latchkey: there is no user with the e-mail address and no service account named `eve@example.com`
     an unknown service account: latchkey: there is no user with the e-mail address and no service account named `robot`
-    nothing for the operator: latchkey: A service account holds nothing by itself: give its key roles or scopes.
-    nothing for the operator, if absent: latchkey: A service account holds nothing by itself: give its key roles or scopes.
-    an end in the past: latchkey: The end must lie in the future.
-    a long description: latchkey: Use at most 1000 characters; this has 1001.
+    nothing for the operator: latchkey: A service account holds no scopes of its own. Assign roles or scopes to its API key.
+    nothing for the operator, if absent: latchkey: A service account holds no scopes of its own. Assign roles or scopes to its API key.
+    an end in the past: latchkey: The end date must be in the future.
+    a long description: latchkey: Use at most 1000 characters. This has 1001.
     ");
 
     let server = latchkey(&place, &[]).serve().await;

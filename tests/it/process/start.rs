@@ -90,7 +90,7 @@ async fn the_first_screen_says_where_everything_is_and_what_to_do_next() {
           GraphQL               http://ADDRESS/graphql
           Console               http://ADDRESS/ (not part of this version yet)
           Database              SQLite in DIRECTORY/latchkey.db
-          Master key            in DIRECTORY/master.key (back it up: without it, the database is worthless)
+          Master key            in DIRECTORY/master.key (back it up: without it, the database cannot be read)
 
           There is no administrator yet. Make one, on this machine:
             latchkey admin create --email ada@example.com --password-stdin
@@ -156,7 +156,7 @@ async fn a_request_that_has_begun_is_answered_before_the_server_stops() {
         assert!(answer.contains("HTTP/1.1 200 OK\r\n") && answer.contains("\"access_token\":"), "{signal}");
         let ended = within(PROMPTLY, "the end", server.ended()).await;
         assert_eq!(ended.code, Some(0), "{signal}: {}", ended.stderr);
-        assert!(ended.stderr.contains("stopping: what has begun is finished"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("shutting down: waiting for running requests"), "{}", ended.stderr);
     }
 }
 
@@ -206,7 +206,7 @@ async fn healthcheck_says_whether_the_server_is_ready() {
     server.stop().await;
     // Port 1 is given to nobody.
     let said = check("127.0.0.1:1").fail().await;
-    assert!(said.starts_with("latchkey: nobody listens on 127.0.0.1:1"), "{said}");
+    assert!(said.starts_with("latchkey: nothing is listening on 127.0.0.1:1"), "{said}");
 }
 
 #[tokio::test]

@@ -17,13 +17,13 @@ const SET: &str = "mutation ($input: UpdateSettingsInput!) { change: updateSetti
 fragment all on Settings {
     maxKeysPerOwner passwordApiAccess keyApprovalRequired expiryRequired maxKeyLifetimeDays defaultKeyLifetimeDays
     defaultTokenLifetimeSeconds maxTokenLifetimeSeconds defaultTokenRateLimit { requests perSeconds }
-    defaultCallRateLimit { requests perSeconds } defaultGracePeriodSeconds activityRetentionDays rollupRetentionMonths
+    defaultCallRateLimit { requests perSeconds } defaultGracePeriodSeconds activityRetentionDays
     supportUrl version }";
 
 const READ: &str = "{ settings {
     maxKeysPerOwner passwordApiAccess keyApprovalRequired expiryRequired maxKeyLifetimeDays defaultKeyLifetimeDays
     defaultTokenLifetimeSeconds maxTokenLifetimeSeconds defaultTokenRateLimit { requests perSeconds }
-    defaultCallRateLimit { requests perSeconds } defaultGracePeriodSeconds activityRetentionDays rollupRetentionMonths
+    defaultCallRateLimit { requests perSeconds } defaultGracePeriodSeconds activityRetentionDays
     supportUrl version } }";
 
 impl Caller {
@@ -70,7 +70,6 @@ fn defaults() -> Value {
         "defaultCallRateLimit": { "requests": 10_000, "perSeconds": 60 },
         "defaultGracePeriodSeconds": 0,
         "activityRetentionDays": 90,
-        "rollupRetentionMonths": 24,
         "supportUrl": null,
         "version": 1,
     })
@@ -91,7 +90,6 @@ fn everything() -> Value {
         "defaultCallRateLimit": { "requests": 600, "perSeconds": 2 },
         "defaultGracePeriodSeconds": 3600,
         "activityRetentionDays": 30,
-        "rollupRetentionMonths": 12,
         "supportUrl": "https://help.example.com/keys?from=latchkey",
     })
 }

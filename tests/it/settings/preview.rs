@@ -312,7 +312,7 @@ async fn granted(server: &Server, caller: &Caller, key: &Key) -> [BTreeSet<Strin
     let issued = match answer.status {
         StatusCode::OK => body["scope"].as_str().unwrap().split(' ').map(str::to_owned).collect(),
         _ => {
-            assert_eq!(body["error_description"], "This API key holds no scope that could be granted.");
+            assert_eq!(body["error_description"], "This API key holds no scope that can be granted.");
             BTreeSet::new()
         }
     };

@@ -34,8 +34,8 @@ async fn everything_can_be_changed_at_once_and_the_log_tells_what_was() {
     assert_eq!(row.actor_id, boss.key.id.parse::<entity::KeyId>().ok().map(|id| id.0));
     assert_eq!((row.key_id, row.owner_id), (None, None));
     assert!(row.ip.is_some() && row.request_id.is_some());
-    insta::assert_snapshot!(detail(row)["before"], @r#"{"activityRetentionDays":90,"defaultCallRateLimit":[10000,60],"defaultGracePeriodSeconds":0,"defaultKeyLifetimeDays":null,"defaultTokenLifetimeSeconds":600,"defaultTokenRateLimit":[60,60],"expiryRequired":false,"keyApprovalRequired":false,"maxKeyLifetimeDays":null,"maxKeysPerOwner":null,"maxTokenLifetimeSeconds":3600,"passwordApiAccess":false,"rollupRetentionMonths":24,"supportUrl":null}"#);
-    insta::assert_snapshot!(detail(row)["after"], @r#"{"activityRetentionDays":30,"defaultCallRateLimit":[600,2],"defaultGracePeriodSeconds":3600,"defaultKeyLifetimeDays":90,"defaultTokenLifetimeSeconds":120,"defaultTokenRateLimit":[5,1],"expiryRequired":true,"keyApprovalRequired":true,"maxKeyLifetimeDays":365,"maxKeysPerOwner":7,"maxTokenLifetimeSeconds":900,"passwordApiAccess":true,"rollupRetentionMonths":12,"supportUrl":"https://help.example.com/keys?from=latchkey"}"#);
+    insta::assert_snapshot!(detail(row)["before"], @r#"{"activityRetentionDays":90,"defaultCallRateLimit":[10000,60],"defaultGracePeriodSeconds":0,"defaultKeyLifetimeDays":null,"defaultTokenLifetimeSeconds":600,"defaultTokenRateLimit":[60,60],"expiryRequired":false,"keyApprovalRequired":false,"maxKeyLifetimeDays":null,"maxKeysPerOwner":null,"maxTokenLifetimeSeconds":3600,"passwordApiAccess":false,"supportUrl":null}"#);
+    insta::assert_snapshot!(detail(row)["after"], @r#"{"activityRetentionDays":30,"defaultCallRateLimit":[600,2],"defaultGracePeriodSeconds":3600,"defaultKeyLifetimeDays":90,"defaultTokenLifetimeSeconds":120,"defaultTokenRateLimit":[5,1],"expiryRequired":true,"keyApprovalRequired":true,"maxKeyLifetimeDays":365,"maxKeysPerOwner":7,"maxTokenLifetimeSeconds":900,"passwordApiAccess":true,"supportUrl":"https://help.example.com/keys?from=latchkey"}"#);
     server.stop().await;
 }
 
@@ -101,8 +101,6 @@ async fn the_ends_of_every_range_are_allowed() {
         json!({ "defaultGracePeriodSeconds": 2_592_000 }),
         json!({ "activityRetentionDays": 1 }),
         json!({ "activityRetentionDays": 3650 }),
-        json!({ "rollupRetentionMonths": 1 }),
-        json!({ "rollupRetentionMonths": 120 }),
         json!({ "supportUrl": "mailto:help@example.com" }),
         json!({ "supportUrl": longest }),
     ];
@@ -134,7 +132,6 @@ async fn just_outside_every_range_is_refused_with_its_field_and_changes_nothing(
         ("defaultCallRateLimit", limits.to_vec()),
         ("defaultGracePeriodSeconds", [-1, 2_592_001].map(Value::from).to_vec()),
         ("activityRetentionDays", [0, -1, 3651].map(Value::from).to_vec()),
-        ("rollupRetentionMonths", [0, -1, 121].map(Value::from).to_vec()),
         ("supportUrl", [&addresses[..], &[long]].concat()),
     ];
     for (name, values) in refused {

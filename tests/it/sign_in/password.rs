@@ -67,7 +67,7 @@ async fn a_password_is_not_changed_without_the_old_one_or_to_a_weak_one() {
     for current in [WRONG, "", &of_bytes(1025), &PASSWORD.to_uppercase(), &format!("{PASSWORD} ")] {
         let payload = here.change(CHANGE, input(current, OTHER)).await;
         assert_eq!(mistakes(&payload), ["INVALID input.currentPassword"]);
-        assert_eq!(payload["userErrors"][0]["message"], "This is not your password.");
+        assert_eq!(payload["userErrors"][0]["message"], "The current password is wrong.");
         assert_eq!(payload["changed"], false);
     }
     let long = of_bytes(1025);
@@ -91,7 +91,7 @@ async fn the_old_password_cannot_be_guessed_through_a_sign_in() {
     }
     let before = server.user_row(&ada).await;
     let payload = here.change(CHANGE, input(PASSWORD, OTHER)).await;
-    assert_eq!(payload["userErrors"][0]["message"], "Too many attempts: wait a minute.");
+    assert_eq!(payload["userErrors"][0]["message"], "Too many attempts. Wait a minute.");
     assert!(server.user_row(&ada).await == before, "the password was changed");
     server.advance(MINUTE);
     // Nor can many be tried in one request.

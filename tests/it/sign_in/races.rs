@@ -88,7 +88,7 @@ async fn of_two_changes_of_one_password_at_once_one_succeeds() {
         if first["changed"] == true { (&one, second, OTHER) } else { (&other, first, WRONG) };
     assert_eq!(
         lost,
-        json!({ "changed": false, "userErrors": [{ "message": "This is not your password." }] })
+        json!({ "changed": false, "userErrors": [{ "message": "The current password is wrong." }] })
     );
     assert!(won.is_in().await, "whoever changed the password is signed out");
     assert_eq!(server.sessions().await.len(), 1);

@@ -113,7 +113,7 @@ async fn refusals_are_those_of_the_token_endpoint_without_a_challenge() {
     let key = server.key(&ada.account, "ci", Grants::Inherit).await;
     let wrong = authenticate(&server, &key.client_id, &foreign_secret()).await;
     let unknown = authenticate(&server, "0123456789ABCDEF0123456789ABCDEF", &key.secret).await;
-    assert_eq!(line(&wrong), "401 invalid_client: The client is unknown or its secret is wrong.");
+    assert_eq!(line(&wrong), "401 invalid_client: Unknown client, or wrong client secret.");
     assert_eq!(whole(&wrong), whole(&unknown));
     ada.caller.change(DISABLE, selection([&*key.id])).await;
     let disabled = authenticate(&server, &key.client_id, &key.secret).await;

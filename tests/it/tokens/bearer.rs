@@ -64,7 +64,7 @@ async fn with_a_wrong_token_the_challenge_says_so_and_with_anything_else_names_n
     let (server, ada) = started().await;
     let token = ada.caller.token.as_deref().unwrap();
     let metadata = "resource_metadata=\"https://keys.example.com/.well-known/oauth-protected-resource\"";
-    let invalid = "error=\"invalid_token\", error_description=\"The access token is not valid\"";
+    let invalid = "error=\"invalid_token\", error_description=\"The access token is invalid or expired\"";
     let (none, other) = (format!("Bearer {metadata}"), format!("Bearer {invalid}, {metadata}"));
     let basic = super::wire::basic(&ada.key.client_id, &ada.key.secret);
     let unknown = format!("Token {token}");

@@ -182,11 +182,11 @@ async fn two_ways_to_authenticate_at_once_are_refused() {
         ("two Authorization headers", twice, GRANT.to_owned()),
     ];
     insta::assert_snapshot!(table(&server, rows).await, @"
-    the same credentials twice -> 400 invalid_request: Authenticate by the Authorization header or in the body, not both.
-    the secret alone in the body -> 400 invalid_request: Authenticate by the Authorization header or in the body, not both.
-    somebody else's in the body -> 400 invalid_request: Authenticate by the Authorization header or in the body, not both.
-    another client_id -> 400 invalid_request: Authenticate by the Authorization header or in the body, not both.
-    two Authorization headers -> 400 invalid_request: There is more than one Authorization header.
+    the same credentials twice -> 400 invalid_request: Authenticate with the Authorization header or in the body, not both.
+    the secret alone in the body -> 400 invalid_request: Authenticate with the Authorization header or in the body, not both.
+    somebody else's in the body -> 400 invalid_request: Authenticate with the Authorization header or in the body, not both.
+    another client_id -> 400 invalid_request: Authenticate with the Authorization header or in the body, not both.
+    two Authorization headers -> 400 invalid_request: The request has more than one Authorization header.
     ");
     server.stop().await;
 }
@@ -212,10 +212,10 @@ async fn a_body_of_another_kind_is_told_what_is_expected() {
     no content type -> 400 invalid_request: Send Content-Type: application/x-www-form-urlencoded.
     plain text -> 400 invalid_request: Send Content-Type: application/x-www-form-urlencoded.
     a form of another kind -> 400 invalid_request: Send Content-Type: application/x-www-form-urlencoded.
-    a form sent as JSON -> 400 invalid_request: The body is not a JSON object of strings, or names a parameter twice.
+    a form sent as JSON -> 400 invalid_request: The body is not a JSON object of strings, or a parameter is repeated.
     JSON sent as a form -> 400 invalid_request: The parameter grant_type is missing.
-    JSON that is a list -> 400 invalid_request: The body is not a JSON object of strings, or names a parameter twice.
-    JSON with a number -> 400 invalid_request: The body is not a JSON object of strings, or names a parameter twice.
+    JSON that is a list -> 400 invalid_request: The body is not a JSON object of strings, or a parameter is repeated.
+    JSON with a number -> 400 invalid_request: The body is not a JSON object of strings, or a parameter is repeated.
     ");
     server.stop().await;
 }
@@ -274,17 +274,17 @@ async fn a_scope_or_resource_that_cannot_be_granted_is_told() {
         form("a resource with U+0000", &format!("{GRANT}&resource=%00")),
     ];
     insta::assert_snapshot!(table(&server, rows).await, @"
-    a scope with two spaces -> 400 invalid_scope: The scope is not a list of names with single spaces between.
-    a scope with a space before -> 400 invalid_scope: The scope is not a list of names with single spaces between.
-    a scope with a space behind -> 400 invalid_scope: The scope is not a list of names with single spaces between.
-    a scope with a tab -> 400 invalid_scope: The scope is not a list of names with single spaces between.
-    a scope with a quote -> 400 invalid_scope: The scope is not a list of names with single spaces between.
-    a scope with a backslash -> 400 invalid_scope: The scope is not a list of names with single spaces between.
-    a scope beyond ASCII -> 400 invalid_scope: The scope is not a list of names with single spaces between.
-    a scope with U+0000 -> 400 invalid_scope: The scope is not a list of names with single spaces between.
-    an unknown scope -> 400 invalid_scope: A scope was asked for that this API key does not hold.
-    an unknown resource -> 400 invalid_target: There is no API with the address given as resource.
-    a resource with U+0000 -> 400 invalid_target: There is no API with the address given as resource.
+    a scope with two spaces -> 400 invalid_scope: scope must be a list of names separated by single spaces.
+    a scope with a space before -> 400 invalid_scope: scope must be a list of names separated by single spaces.
+    a scope with a space behind -> 400 invalid_scope: scope must be a list of names separated by single spaces.
+    a scope with a tab -> 400 invalid_scope: scope must be a list of names separated by single spaces.
+    a scope with a quote -> 400 invalid_scope: scope must be a list of names separated by single spaces.
+    a scope with a backslash -> 400 invalid_scope: scope must be a list of names separated by single spaces.
+    a scope beyond ASCII -> 400 invalid_scope: scope must be a list of names separated by single spaces.
+    a scope with U+0000 -> 400 invalid_scope: scope must be a list of names separated by single spaces.
+    an unknown scope -> 400 invalid_scope: This API key does not hold every requested scope.
+    an unknown resource -> 400 invalid_target: No API has the identifier given as resource.
+    a resource with U+0000 -> 400 invalid_target: No API has the identifier given as resource.
     ");
     server.stop().await;
 }
@@ -326,18 +326,18 @@ async fn without_credentials_or_with_a_malformed_header_the_answer_names_basic()
     rows.push(("an empty client_secret", vec![FORM], format!("{GRANT}&client_id={id}&client_secret=")));
     rows.push(("a client_secret alone", vec![FORM], format!("{GRANT}&client_secret={secret}")));
     insta::assert_snapshot!(table(&server, rows).await, @"
-    not base64 -> 401 invalid_client: The Authorization header is not Basic with client id and secret, each form-encoded. [challenged]
-    base64 without its padding -> 401 invalid_client: The Authorization header is not Basic with client id and secret, each form-encoded. [challenged]
-    no colon -> 401 invalid_client: The Authorization header is not Basic with client id and secret, each form-encoded. [challenged]
-    not UTF-8 -> 401 invalid_client: The Authorization header is not Basic with client id and secret, each form-encoded. [challenged]
-    nothing after the scheme -> 401 invalid_client: The Authorization header is not Basic with client id and secret, each form-encoded. [challenged]
-    another scheme -> 401 invalid_client: The Authorization header is not Basic with client id and secret, each form-encoded. [challenged]
-    credentials without a scheme -> 401 invalid_client: The Authorization header is not Basic with client id and secret, each form-encoded. [challenged]
-    an empty header -> 401 invalid_client: The Authorization header is not Basic with client id and secret, each form-encoded. [challenged]
-    nothing at all -> 401 invalid_client: Authenticate by Basic, or with client_id and client_secret in the body. [challenged]
-    a client_id alone -> 401 invalid_client: Authenticate by Basic, or with client_id and client_secret in the body. [challenged]
-    an empty client_secret -> 401 invalid_client: Authenticate by Basic, or with client_id and client_secret in the body. [challenged]
-    a client_secret alone -> 401 invalid_client: Authenticate by Basic, or with client_id and client_secret in the body. [challenged]
+    not base64 -> 401 invalid_client: The Authorization header must be Basic, with the form-encoded client id and client secret. [challenged]
+    base64 without its padding -> 401 invalid_client: The Authorization header must be Basic, with the form-encoded client id and client secret. [challenged]
+    no colon -> 401 invalid_client: The Authorization header must be Basic, with the form-encoded client id and client secret. [challenged]
+    not UTF-8 -> 401 invalid_client: The Authorization header must be Basic, with the form-encoded client id and client secret. [challenged]
+    nothing after the scheme -> 401 invalid_client: The Authorization header must be Basic, with the form-encoded client id and client secret. [challenged]
+    another scheme -> 401 invalid_client: The Authorization header must be Basic, with the form-encoded client id and client secret. [challenged]
+    credentials without a scheme -> 401 invalid_client: The Authorization header must be Basic, with the form-encoded client id and client secret. [challenged]
+    an empty header -> 401 invalid_client: The Authorization header must be Basic, with the form-encoded client id and client secret. [challenged]
+    nothing at all -> 401 invalid_client: Authenticate with HTTP Basic, or with client_id and client_secret in the body. [challenged]
+    a client_id alone -> 401 invalid_client: Authenticate with HTTP Basic, or with client_id and client_secret in the body. [challenged]
+    an empty client_secret -> 401 invalid_client: Authenticate with HTTP Basic, or with client_id and client_secret in the body. [challenged]
+    a client_secret alone -> 401 invalid_client: Authenticate with HTTP Basic, or with client_id and client_secret in the body. [challenged]
     ");
     let address = format!("{PATH}?client_id={id}&client_secret={secret}");
     let answer = super::wire::send_to(&server, &address, &[FORM], GRANT).await;

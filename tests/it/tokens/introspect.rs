@@ -173,7 +173,7 @@ async fn only_who_may_introspect_is_answered() {
     let [weak_token, asking] = [&weak, &asker].map(|key| server.sign_in(key));
     let (weak_token, asking) = (weak_token.await, asking.await);
     let bearer = |caller: &Caller| format!("Bearer {}", text(caller));
-    let lacks = "Bearer error=\"insufficient_scope\", error_description=\"The access token lacks a scope\", \
+    let lacks = "Bearer error=\"insufficient_scope\", error_description=\"The access token lacks a required scope\", \
                  scope=\"tokens:introspect\", resource_metadata=\"https://keys.example.com/.well-known/oauth-protected-resource\"";
     let invalid = "Bearer error=\"invalid_token\"";
     for (authorization, status, error, challenge) in [

@@ -9,9 +9,9 @@ use super::wire::{FORM, GRANT, basic, foreign_secret, line, send};
 use crate::harness::keys::UPDATE;
 use crate::harness::{Account, Answer, Caller, Grants, Key, Server};
 
-const REACHED: &str = "429 rate_limited: The limit of exchanges for this API key is reached.";
-const WRONG: &str = "401 invalid_client: The client is unknown or its secret is wrong. [challenged]";
-const TOO_MANY: &str = "429 rate_limited: Too many wrong credentials from this network: wait a minute.";
+const REACHED: &str = "429 rate_limited: The token rate limit of this API key is exceeded.";
+const WRONG: &str = "401 invalid_client: Unknown client, or wrong client secret. [challenged]";
+const TOO_MANY: &str = "429 rate_limited: Too many failed attempts from this network. Wait a minute.";
 const VIEWER: &str = "{ viewer { scopes } }";
 
 /// The three headers of a limit.

@@ -8,7 +8,7 @@ use super::wire::{FORM, GRANT, JSON, basic, foreign_secret, in_body, line, send,
 use crate::harness::keys::{DISABLE, Person, UPDATE, selection};
 use crate::harness::{Account, Answer, Caller, Grants, Key, Server};
 
-const REFUSED: &str = "401 invalid_client: This API key may not be used from this address.";
+const REFUSED: &str = "401 invalid_client: This API key cannot be used from this IP address.";
 const PASSED: &str = "200 keys:read";
 const VIEWER: &str = "{ viewer { scopes } }";
 
@@ -164,7 +164,7 @@ async fn only_who_has_proven_the_secret_learns_of_the_networks_and_graver_reason
     let unknown = Key { client_id: "0123456789ABCDEF0123456789ABCDEF".to_owned(), ..key.clone() };
     let wrong = Key { secret: foreign_secret(), ..key.clone() };
     let same = line(&exchange_from(&server, &unknown, "198.51.100.1").await);
-    assert_eq!(same, "401 invalid_client: The client is unknown or its secret is wrong.");
+    assert_eq!(same, "401 invalid_client: Unknown client, or wrong client secret.");
     for from in ["198.51.100.1", "192.0.2.1"] {
         assert_eq!(line(&exchange_from(&server, &wrong, from).await), same);
     }
@@ -172,7 +172,7 @@ async fn only_who_has_proven_the_secret_learns_of_the_networks_and_graver_reason
     boss.caller.change(UPDATE, end).await;
     server.advance(std::time::Duration::from_secs(300));
     let ended = line(&exchange_from(&server, &key, "198.51.100.1").await);
-    assert_eq!(ended, "401 invalid_client: This API key has ended.");
+    assert_eq!(ended, "401 invalid_client: This API key has expired.");
     boss.caller.change(DISABLE, selection([&*key.id])).await;
     let disabled = line(&exchange_from(&server, &key, "198.51.100.1").await);
     assert_eq!(disabled, "401 invalid_client: This API key is disabled.");

@@ -66,9 +66,9 @@ async fn a_wrong_secret_and_an_unknown_client_look_the_same() {
     pragma: no-cache
     www-authenticate: Basic realm="latchkey", charset="UTF-8"
 
-    {"error":"invalid_client","error_description":"The client is unknown or its secret is wrong."}
+    {"error":"invalid_client","error_description":"Unknown client, or wrong client secret."}
     "#);
-    insta::assert_snapshot!(line(&first_form), @"401 invalid_client: The client is unknown or its secret is wrong.");
+    insta::assert_snapshot!(line(&first_form), @"401 invalid_client: Unknown client, or wrong client secret.");
     for (label, key) in &cases[1..] {
         assert_eq!(whole(&by_basic(&server, key).await), whole(&first_basic), "{label}");
         assert_eq!(whole(&by_form(&server, key).await), whole(&first_form), "{label}");
@@ -119,13 +119,13 @@ async fn whoever_has_proven_the_secret_is_told_why_there_is_no_token() {
         lines += &format!("{label} -> {form}\n");
     }
     insta::assert_snapshot!(lines, @"
-    ended -> 401 invalid_client: This API key has ended.
+    ended -> 401 invalid_client: This API key has expired.
     disabled -> 401 invalid_client: This API key is disabled.
     deleted -> 401 invalid_client: This API key has been deleted.
     a user who is deactivated -> 401 invalid_client: The owner of this API key is deactivated.
     a service account that is deactivated -> 401 invalid_client: The owner of this API key is deactivated.
-    a user without a role -> 401 invalid_client: The owner of this API key may not use API keys.
-    a user whose roles lack keys:use -> 401 invalid_client: The owner of this API key may not use API keys.
+    a user without a role -> 401 invalid_client: The owner of this API key is not permitted to use API keys: it lacks the scope keys:use.
+    a user whose roles lack keys:use -> 401 invalid_client: The owner of this API key is not permitted to use API keys: it lacks the scope keys:use.
     ");
     server.stop().await;
 }

@@ -165,21 +165,17 @@ async fn what_cannot_be_read_or_authenticated_is_refused_as_at_the_token_endpoin
         (
             Some(&bearer),
             &both,
-            "400 invalid_request: Authenticate by the Authorization header or in the body, not both."
+            "400 invalid_request: Authenticate with the Authorization header or in the body, not both."
                 .to_owned(),
         ),
         (
             None,
             &form,
             challenged(
-                "401 invalid_client: Authenticate by Basic, or with client_id and client_secret in the body.",
+                "401 invalid_client: Authenticate with HTTP Basic, or with client_id and client_secret in the body.",
             ),
         ),
-        (
-            Some(&wrong),
-            &form,
-            challenged("401 invalid_client: The client is unknown or its secret is wrong."),
-        ),
+        (Some(&wrong), &form, challenged("401 invalid_client: Unknown client, or wrong client secret.")),
     ];
     for (authorization, body, expected) in cases {
         let mut headers = vec![FORM];

@@ -10,8 +10,8 @@ const ISSUER: &str = "https://keys.example.com";
 const BILLING: &str = "https://billing.example.com";
 const STOCK: &str = "urn:example:stock";
 
-const UNHELD: &str = "400 invalid_scope: A scope was asked for that this API key does not hold.";
-const NOTHING: &str = "400 invalid_scope: This API key holds no scope that could be granted.";
+const UNHELD: &str = "400 invalid_scope: This API key does not hold every requested scope.";
+const NOTHING: &str = "400 invalid_scope: This API key holds no scope that can be granted.";
 
 /// A server with two APIs beside its own.
 async fn started() -> Server {
@@ -116,7 +116,7 @@ async fn resource_chooses_the_apis_and_leaves_only_their_scopes() {
 async fn an_unknown_resource_is_an_invalid_target() {
     let server = started().await;
     let key = machine(&server, Grants::Scopes(&["keys:read", "invoices:read"])).await;
-    let invalid = "400 invalid_target: There is no API with the address given as resource.";
+    let invalid = "400 invalid_target: No API has the identifier given as resource.";
     for unknown in
         ["https://nowhere.example.com", "https://BILLING.example.com", "https://billing.example.com/", "x"]
     {
@@ -201,7 +201,10 @@ async fn a_key_that_inherits_follows_its_owner() {
     server.take_role(&ada, "member").await;
     server.take_role(&ada, "analyst").await;
     let refused = asked(&server, &key, &[]).await;
-    assert_eq!(refused, "401 invalid_client: The owner of this API key may not use API keys. [challenged]");
+    assert_eq!(
+        refused,
+        "401 invalid_client: The owner of this API key is not permitted to use API keys: it lacks the scope keys:use. [challenged]"
+    );
     server.stop().await;
 }
 

@@ -75,7 +75,7 @@ async fn it_understands_why_it_is_refused() {
         };
         assert_eq!(refused.error(), &BasicErrorResponseType::InvalidClient);
         let description = refused.error_description().map(String::as_str);
-        assert_eq!(description, Some("The client is unknown or its secret is wrong."));
+        assert_eq!(description, Some("Unknown client, or wrong client secret."));
         let Err(RequestTokenError::ServerResponse(refused)) =
             exchange(&server, &key, auth, &["keys:write"]).await
         else {

@@ -13,7 +13,7 @@ use crate::harness::{Answer, Caller, Grants, Server, encoded};
 const PATH: &str = "/auth/verify";
 const ISSUER: &str = "https://keys.example.com";
 const BILLING: &str = "https://billing.example.com";
-const INVALID: &str = "Bearer error=\"invalid_token\", error_description=\"The access token is not valid\", \
+const INVALID: &str = "Bearer error=\"invalid_token\", error_description=\"The access token is invalid or expired\", \
     resource_metadata=\"https://keys.example.com/.well-known/oauth-protected-resource\"";
 
 async fn started() -> (Server, Person) {
@@ -145,7 +145,7 @@ async fn scopes_and_audiences_are_demanded_by_every_occurrence() {
     assert_eq!(other, (401, "UNAUTHENTICATED".to_owned(), INVALID.to_owned()));
     let lacks = problem(&verify(&both, "?scope=keys:write+keys:read&scope=%22").await);
     let challenge = format!(
-        "Bearer error=\"insufficient_scope\", error_description=\"The access token lacks a scope\", \
+        "Bearer error=\"insufficient_scope\", error_description=\"The access token lacks a required scope\", \
          scope=\"keys:read keys:write\", resource_metadata=\"{ISSUER}/.well-known/oauth-protected-resource\""
     );
     assert_eq!(lacks, (403, "FORBIDDEN".to_owned(), challenge));

@@ -101,7 +101,7 @@ async fn without_a_valid_token_there_is_a_challenge() {
     let metadata = "resource_metadata=\"https://keys.example.com/.well-known/oauth-protected-resource\"";
     let bare = format!("Bearer {metadata}");
     let invalid = format!(
-        "Bearer error=\"invalid_token\", error_description=\"The access token is not valid\", {metadata}"
+        "Bearer error=\"invalid_token\", error_description=\"The access token is invalid or expired\", {metadata}"
     );
     let unauthenticated = |challenge: &str| (401, "UNAUTHENTICATED".to_owned(), challenge.to_owned());
     assert_eq!(problem(&whoami(&server.guest()).await), unauthenticated(&bare));

@@ -362,14 +362,16 @@ fn code(error: &Value) -> &'static str {
 fn refusal(answer: &Http) -> Outcome {
     let body = answer.json();
     let outcome = match text(&body["error_description"]) {
-        "The client is unknown or its secret is wrong." => Outcome::BadSecret,
+        "Unknown client, or wrong client secret." => Outcome::BadSecret,
         "This API key has been deleted." => Outcome::Deleted,
-        "This API key waits for approval." => Outcome::Pending,
+        "This API key is pending approval." => Outcome::Pending,
         "The owner of this API key is deactivated." => Outcome::OwnerInactive,
         "This API key is disabled." => Outcome::Disabled,
-        "This API key has ended." => Outcome::Expired,
-        "The owner of this API key may not use API keys." => Outcome::UseNotPermitted,
-        "This API key holds no scope that could be granted." => Outcome::InvalidScope,
+        "This API key has expired." => Outcome::Expired,
+        "The owner of this API key is not permitted to use API keys: it lacks the scope keys:use." => {
+            Outcome::UseNotPermitted
+        }
+        "This API key holds no scope that can be granted." => Outcome::InvalidScope,
         other => panic!("an exchange is refused with other words: {other}"),
     };
     let (error, status) = outcomes::shown(outcome).oauth.unwrap();

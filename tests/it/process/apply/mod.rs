@@ -85,7 +85,7 @@ async fn the_example_of_the_documentation_is_applied_once() {
     create role billing-clerk
     create role billing-reader
     create group billing
-    Made 6 changes.
+    Applied 6 changes.
     ");
     insta::assert_snapshot!(changes(&server).await.join("\n"), @"
     ApiCreated
@@ -97,7 +97,7 @@ async fn the_example_of_the_documentation_is_applied_once() {
     ");
     let before = server.whole_state().await;
     let again = latchkey(server.place(), &["apply", EXAMPLE]).succeed().await;
-    assert_eq!(again, format!("Nothing to do: everything is as {EXAMPLE} says.\n"));
+    assert_eq!(again, format!("Nothing to do: the server already matches {EXAMPLE}.\n"));
     assert!(server.whole_state().await == before, "the second time has changed something");
     insta::assert_snapshot!(lines(&directory(&server).await), @r#"
     apis: {"builtIn":false,"description":"Invoices and payments","identifier":"https://billing.example.com","name":"Billing","scopes":[{"description":"See invoices","kind":"READ","name":"invoices:read"},{"description":"Create and cancel invoices","kind":"WRITE","name":"invoices:write"}]}
@@ -152,7 +152,7 @@ async fn what_the_file_names_becomes_as_it_says_and_the_rest_stays() {
     update role clerk: scopes +parcels:read -invoices:write -keys:use, description "By hand" -> none
     create role reader
     update group "Billing team": roles +courier +reader -clerk, description none -> "Two\nlines"
-    Made 5 changes.
+    Applied 5 changes.
     "#);
     insta::assert_snapshot!(changes(&server).await.split_off(before).join("\n"), @"
     ApiUpdated
@@ -187,7 +187,7 @@ async fn order_and_spaces_around_names_make_no_difference() {
         description = " By hand "
         scopes = ["keys:use", "invoices:write", "invoices:read"]
     "#;
-    let nothing = "Nothing to do: everything is as the standard input says.\n";
+    let nothing = "Nothing to do: the server already matches standard input.\n";
     for file in [same, BILLING, "", "roles = []"] {
         assert_eq!(apply(server.place(), file).succeed().await, nothing, "{file}");
         assert_eq!(dry_run(server.place(), file).succeed().await, nothing, "{file}");
@@ -202,7 +202,7 @@ async fn the_log_tells_what_differs() {
     let file = "[[roles]]\nname = 'clerk'\ndescription = 'By hand'\nscopes = ['invoices:read']";
     assert_eq!(
         apply(server.place(), file).succeed().await,
-        "update role clerk: scopes -invoices:write -keys:use\nMade 1 change.\n"
+        "update role clerk: scopes -invoices:write -keys:use\nApplied 1 change.\n"
     );
     let told = server.changes_about(&server.role("clerk").await).await;
     let all = json!(["invoices:read", "invoices:write", "keys:use"]);
@@ -223,9 +223,9 @@ async fn a_dry_run_tells_the_same_and_changes_nothing() {
         let told = dry_run(server.place(), &file).succeed().await;
         assert!(server.whole_state().await == before, "{told}");
         let done = apply(server.place(), &file).succeed().await;
-        let steps = done.strip_suffix(&format!("Made {changes}.\n")).unwrap();
+        let steps = done.strip_suffix(&format!("Applied {changes}.\n")).unwrap();
         let steps: String = steps.lines().map(|line| format!("would {line}\n")).collect();
-        assert_eq!(told, format!("{steps}Dry run: {changes} to make, and nothing was changed.\n"));
+        assert_eq!(told, format!("{steps}Dry run: {changes} to apply. Nothing was changed.\n"));
         server.stop().await;
     }
 }
@@ -265,7 +265,7 @@ async fn what_fails_halfway_says_how_far_it_came_and_goes_on_the_next_time() {
     server.run_sql("ALTER TABLE hidden RENAME TO group_members").await;
     insta::assert_snapshot!(apply(server.place(), BILLING).succeed().await, @r#"
     create group "Billing team"
-    Made 1 change.
+    Applied 1 change.
     "#);
     server.stop().await;
 }
@@ -306,8 +306,8 @@ async fn more_than_a_page_of_everything_is_compared() {
     (0..120).for_each(|n| file += &format!("[[roles]]\nname = 'r{n}'\nscopes = ['part-{n}:read']\n"));
     (0..120).for_each(|n| file += &format!("[[groups]]\nname = 'g{n}'\nroles = ['r{n}']\n"));
     let told = apply(server.place(), &file).succeed().await;
-    assert!(told.ends_with("\nMade 361 changes.\n"), "{told}");
+    assert!(told.ends_with("\nApplied 361 changes.\n"), "{told}");
     let again = apply(server.place(), &file).succeed().await;
-    assert_eq!(again, "Nothing to do: everything is as the standard input says.\n");
+    assert_eq!(again, "Nothing to do: the server already matches standard input.\n");
     server.stop().await;
 }

@@ -130,9 +130,9 @@ async fn the_last_administrators_keep_their_role() {
         let said = command.fail().await;
         insta::allow_duplicates! {
             insta::assert_snapshot!(said, @"
-            latchkey: the standard input cannot be applied, and nothing was changed:
-              line 2: Nobody could administer the server any more if this group lost the role `admin`: give it to somebody else first.
-              line 5: Nobody could administer the server any more if this group lost the role `admin`: give it to somebody else first.
+            latchkey: cannot apply standard input, nothing was changed:
+              line 2: This would leave nobody to administer the server: this group is the last one with the role `admin`. Assign the role to another group or user first.
+              line 5: This would leave nobody to administer the server: this group is the last one with the role `admin`. Assign the role to another group or user first.
             ");
         }
     }
@@ -155,7 +155,7 @@ async fn the_last_administrators_keep_their_role() {
     update group others: roles +admin
     update group admins: roles +member -admin
     update group backup: roles -admin
-    Made 3 changes.
+    Applied 3 changes.
     ");
     server.stop().await;
 }
@@ -166,7 +166,7 @@ async fn where_nobody_administers_a_group_may_lose_the_role() {
     let group = |roles: &str| format!("[[groups]]\nname = 'admins'\nroles = [{roles}]");
     apply(&place, &group("'admin'")).succeed().await;
     let told = apply(&place, &group("")).succeed().await;
-    assert_eq!(told, "update group admins: roles -admin\nMade 1 change.\n");
+    assert_eq!(told, "update group admins: roles -admin\nApplied 1 change.\n");
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
-//! How far things have come: one row.
+//! Counts changes: one row.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "policy")]
+#[sea_orm(table_name = "change_counter")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,

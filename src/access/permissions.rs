@@ -1,4 +1,4 @@
-//! The policy: which scope grants which action, and on which rows. One exhaustive match; a snapshot prints it whole.
+//! Permissions: which scope grants which action, and on which rows. One exhaustive match; a snapshot prints it whole.
 
 use super::builtin::{
     ACTIVITY_READ, ACTIVITY_READ_ANY, KEYS_CREATE_ANY, KEYS_READ, KEYS_READ_ANY, KEYS_WRITE, KEYS_WRITE_ANY,
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_policy() {
+    fn every_permission() {
         let mut table = format!("{:<20}", "");
         for role in &ROLES {
             write!(table, "{:<13}", role.name).unwrap();
