@@ -53,7 +53,7 @@ impl Hooks for RequestHooks {
             return Ok(());
         }
         if self.0.by_get {
-            let message = "GET is for queries: send a mutation by POST.";
+            let message = "Mutations cannot be sent with GET: use POST.";
             return Err(request_error(message, code::METHOD_NOT_ALLOWED));
         }
         if self.0.cx.caller.is_read_only() {
@@ -76,7 +76,7 @@ impl Hooks for RequestHooks {
             return Ok(());
         }
         let seconds = spent.retry_after_seconds;
-        let message = format!("The limit of this API key is reached: try again in {seconds} s.");
+        let message = format!("The rate limit of this API key is exceeded: try again in {seconds} s.");
         let mut error = request_error(message, code::RATE_LIMITED);
         error.extensions.get_or_insert_default().set("retryAfter", seconds);
         Err(error)

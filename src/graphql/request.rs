@@ -1,4 +1,4 @@
-//! A request on its way in: which document it refers to, and what is kept of it for the execution.
+//! The request of a client: which document it refers to, and what makes two requests the same.
 
 use std::sync::Arc;
 
@@ -25,11 +25,11 @@ pub struct Operation {
 pub enum DocumentRef {
     /// By its text.
     Text(String),
-    /// By its id, `sha256:` and the digest of the text in hex; the text may come along.
+    /// By its id, `sha256:` and the digest of the text in hex; the text may be sent too.
     Id {
         id: String,
         text: Option<String>,
-        /// It came as one of Apollo's "automatic persisted queries", whose clients expect a message of their own.
+        /// It is one of Apollo's "automatic persisted queries", whose clients look for a message of their own.
         apollo: bool,
     },
 }
@@ -51,7 +51,7 @@ pub(super) fn text(documents: &Documents, document: &DocumentRef) -> Result<Arc<
         DocumentRef::Text(text) => (documents.by_text(text), false),
         DocumentRef::Id { id, text, apollo } => {
             let id: DocumentId = id.parse().map_err(|_| {
-                bad("The id of a document is `sha256:` and its digest in 64 lower-case hex characters.")
+                bad("A document id is `sha256:` followed by the digest in 64 lower-case hex characters.")
             })?;
             (documents.by_id(&id, text.as_deref()), *apollo)
         }
@@ -61,12 +61,12 @@ pub(super) fn text(documents: &Documents, document: &DocumentRef) -> Result<Arc<
             request_error("PersistedQueryNotFound", code::PERSISTED_DOCUMENT_NOT_FOUND)
         }
         NoDocument::Unknown => {
-            let message = "No document of this id is known: send its text in `query` too.";
+            let message = "No document with this id is registered: send its text in `query` as well.";
             request_error(message, code::PERSISTED_DOCUMENT_NOT_FOUND)
         }
-        NoDocument::Mismatch => bad("The document in `query` has another digest than the one that names it."),
+        NoDocument::Mismatch => bad("The digest of the document in `query` does not match the document id."),
         NoDocument::NotAllowed => {
-            let message = "This server accepts known documents only, and this is none of them.";
+            let message = "This server accepts registered documents only, and this is not one of them.";
             request_error(message, code::DOCUMENT_NOT_ALLOWED)
         }
     })

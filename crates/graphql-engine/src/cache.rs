@@ -18,7 +18,7 @@ struct Entries {
 }
 
 impl DocumentCache {
-    /// For documents whose texts have so many bytes together.
+    /// For documents whose texts have up to `capacity` bytes together.
     pub(crate) fn new(capacity: usize) -> Self {
         let entries = Entries { by_text: LruCache::unbounded(), bytes: 0 };
         Self { capacity, entries: Mutex::new(entries) }

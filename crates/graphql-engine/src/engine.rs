@@ -20,7 +20,7 @@ use crate::validate::ValidateOnly;
 
 /// A schema, ready to execute.
 pub struct Engine<Q, M, S> {
-    /// Validates documents as they came, and never executes. A schema of the library has one mode of validation, so there
+    /// Validates documents unchanged, and never executes. A schema of the library has one mode of validation, so there
     /// are two of them.
     validates: Schema<Q, M, S>,
     /// Executes operations in normal form, whose document is known to be valid.

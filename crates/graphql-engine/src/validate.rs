@@ -1,4 +1,4 @@
-//! Validation: a document is validated as it came, and nothing is executed. A valid document stays valid (section 6.1.1),
+//! Validation: a document is validated unchanged, and nothing is executed. A valid document stays valid (section 6.1.1),
 //! so this happens once for each document in the cache.
 
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! The engine from outside, on a small schema: where async-graphql alone departs from the specification, and in which order
 //! a request is refused, charged and run.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod subject;
 
 use std::sync::Arc;
