@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use async_graphql::{Enum, ErrorExtensionValues, ID, ServerError, SimpleObject, Value};
 
+pub(super) use graphql_engine::request_error;
+
 use crate::error::{Error, UserErrorCode as Code};
 
-/// The closed set of `extensions.code`.
+/// The closed set of `extensions.code`, those of the engine among them.
 pub mod code {
     macro_rules! codes {
         ($($name:ident $status:literal $when:literal)*) => {
@@ -71,16 +73,8 @@ fn error_code(error: &Error) -> &'static str {
     }
 }
 
-/// An error of the request as a whole, before anything ran.
-pub(super) fn request_error(message: impl Into<String>, code: &'static str) -> ServerError {
-    let mut error = ServerError::new(message, None);
-    error.extensions.get_or_insert_default().set("code", code);
-    error
-}
-
-/// Completes an error on its way out: a code if the library gave none, the request's id, and one line in the log for
-/// what the client must not see.
-pub(super) fn finish(error: &mut ServerError, fallback: &'static str, request_id: Option<&str>) {
+/// Completes an error on its way out: the request's id, and one line in the log for what the client must not see.
+pub(super) fn complete(error: &mut ServerError, request_id: Option<&str>) {
     if let Some(source) = error.source::<Arc<Error>>() {
         match &**source {
             Error::Internal(cause) => {
@@ -92,12 +86,8 @@ pub(super) fn finish(error: &mut ServerError, fallback: &'static str, request_id
             Error::Unauthenticated | Error::Denied { .. } | Error::ReadOnly | Error::Refused(_) => {}
         }
     }
-    let extensions = error.extensions.get_or_insert_default();
-    if extensions.get("code").is_none() {
-        extensions.set("code", fallback);
-    }
     if let Some(id) = request_id {
-        extensions.set("requestId", id);
+        error.extensions.get_or_insert_default().set("requestId", id);
     }
 }
 
@@ -191,5 +181,17 @@ pub(super) fn payload<T>(result: Result<T, Error>) -> async_graphql::Result<(Opt
         Ok(done) => Ok((Some(done), Vec::new())),
         Err(Error::Refused(error)) => Ok((None, vec![(*error).into()])),
         Err(error) => Err(field_error(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_of_the_engine_belong_to_the_set() {
+        for code in graphql_engine::code::ALL {
+            assert!(code::ALL.iter().any(|(name, ..)| *name == code), "{code}");
+        }
     }
 }

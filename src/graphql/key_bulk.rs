@@ -4,9 +4,9 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::context;
 use super::error::{UserError, payload};
+use super::hooks::hooks;
 use super::key_selection::{ApiKeySelection, ApiKeySelectionInput, left, selected};
 use super::keys::ApiKey;
-use super::request::idempotency;
 use super::scalars::DateTime;
 use crate::actions::keys as actions;
 use crate::actions::keys::{Changed, ClientSecret, IssuedSecret as Issued, Rotation};
@@ -126,7 +126,7 @@ impl KeyBulkMutations {
                 let how = Rotation {
                     grace_period_seconds: input.grace_period_seconds,
                     reason: reason.as_deref(),
-                    idempotency: idempotency(ctx),
+                    idempotency: hooks(ctx)?.idempotency(),
                 };
                 actions::regenerate_secrets(context(ctx)?, &keys, how).await
             }

@@ -5,8 +5,8 @@ use entity::RoleId;
 
 use super::context;
 use super::error::{UserError, payload};
+use super::hooks::hooks;
 use super::keys::ApiKey;
-use super::request::idempotency;
 use super::scalars::{Cidr, DateTime, given, parse_id, parse_ids, parse_networks, parse_owner};
 use crate::actions::keys as actions;
 use crate::actions::keys::{ClientSecret, KeyChanges, NewKey};
@@ -166,7 +166,7 @@ impl KeyMutations {
         #[graphql(desc = "The API key to create.")] input: CreateApiKeyInput,
     ) -> async_graphql::Result<Option<CreateApiKeyPayload>> {
         let result = match input.parse() {
-            Ok(new) => actions::create(context(ctx)?, new, idempotency(ctx)).await,
+            Ok(new) => actions::create(context(ctx)?, new, hooks(ctx)?.idempotency()).await,
             Err(error) => Err(error),
         };
         let (created, user_errors) = payload(result)?;

@@ -9,8 +9,8 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{
     AccountId, ApiId, GroupId, KeyId, RoleId, UserId, api, group, key_secret, role, scope, settings,
 };
+use graphql_engine::BatchQueue;
 
-use super::batches::Waiting;
 use super::error::field_error;
 use crate::actions::accounts::Owner;
 use crate::actions::keys::Key;
@@ -30,9 +30,9 @@ impl Batches {
     }
 }
 
-pub(super) fn loaders(cx: Context, waiting: &Waiting) -> Loaders {
-    let waiting = waiting.clone();
-    DataLoader::new(Batches(cx), move |batch| waiting.add(batch)).delay(Duration::ZERO)
+pub(super) fn loaders(cx: Context, queue: &BatchQueue) -> Loaders {
+    let queue = queue.clone();
+    DataLoader::new(Batches(cx), move |batch| queue.push(batch)).delay(Duration::ZERO)
 }
 
 /// Loads one value through the loader of its key's type.

@@ -1,23 +1,17 @@
-//! The schema that clients see, and how one request is executed: checked first, charged next, run last.
+//! The schema that clients see, by nouns. The crate `graphql-engine` executes it; `hooks` says what the product adds.
 
 mod accounts;
 mod activity;
-mod batches;
-mod breadth;
-mod document;
 mod error;
-mod gate;
 mod groups;
-mod inputs;
+mod hooks;
 mod key_bulk;
 mod key_filter;
 mod key_mutations;
 mod key_selection;
 mod keys;
-mod lexer;
 mod loaders;
 mod node;
-mod normal;
 mod page;
 mod payloads;
 mod permissions;
@@ -29,36 +23,26 @@ mod scope_mutations;
 mod scopes;
 mod service_accounts;
 mod settings;
-mod shape;
 mod sign_ins;
 mod users;
-mod validate;
 mod viewer;
 
 use std::sync::Arc;
 
-use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, ServerError, ValidationMode, Value};
-use serde::Serialize;
+use async_graphql::{EmptySubscription, MergedObject};
+use graphql_engine::{Engine, Limits, Request};
 
-use batches::Waiting;
-use document::Document;
 pub use error::code;
-use error::finish;
-use gate::{Gate, Progress};
-use request::Meant;
-pub use request::{Asked, Operation};
-use shape::is_lost;
-use validate::Validate;
+use hooks::RequestHooks;
+pub use request::{DocumentRef, Operation};
 
 use crate::app::context::Context;
 use crate::app::limits::Spent;
-use crate::recent::Recent;
 
-/// The bytes of all documents that are kept parsed. Parsed, a document takes tens of times as much.
-const PARSED: usize = 1024 * 1024;
-
-/// An answer has no more errors than this: the first ones say enough.
-const MAX_ERRORS: usize = 20;
+/// Root fields that return a secret or take a password: a request has one of them at most, so that limits on requests are
+/// limits on these.
+const SECRET_FIELDS: [&str; 5] =
+    ["createApiKey", "regenerateSecrets", "createUser", "updateUser", "changePassword"];
 
 /// Everything that can be asked.
 #[derive(Default, MergedObject)]
@@ -91,22 +75,9 @@ struct Mutation(
     sign_ins::SignInMutations,
 );
 
-type Types = async_graphql::Schema<Query, Mutation, EmptySubscription>;
-
 /// The schema, ready to execute.
-#[derive(Clone)]
-pub struct Schema {
-    validates: Types,
-    executes: Types,
-    sdl: Arc<str>,
-    parsed: Arc<Recent<Arc<str>, Arc<Document>>>,
-}
-
-impl std::fmt::Debug for Schema {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Schema")
-    }
-}
+#[derive(Clone, Debug)]
+pub struct Schema(Arc<Engine<Query, Mutation, EmptySubscription>>);
 
 /// How a request ended.
 #[derive(Debug)]
@@ -115,99 +86,36 @@ pub struct Executed {
     pub body: String,
     /// The code of the error that kept it from being executed at all.
     pub refused: Option<String>,
-    /// What it cost, if it came so far.
+    /// What it cost, if it was charged.
     pub spent: Option<Spent>,
 }
 
 impl Schema {
     pub fn build() -> Self {
-        let types = || Types::build(Query::default(), Mutation::default(), EmptySubscription);
-        let validates = types().extension(Validate).finish();
-        let executes = types().extension(Gate).validation_mode(ValidationMode::Fast).finish();
-        let sdl = validates.sdl_with_options(SDLExportOptions::new().include_specified_by()).into();
-        Self { validates, executes, sdl, parsed: Arc::new(Recent::new(PARSED)) }
+        let limits = Limits { exclusive_fields: &SECRET_FIELDS, ..Limits::default() };
+        let types = || async_graphql::Schema::build(Query::default(), Mutation::default(), EmptySubscription);
+        Self(Arc::new(Engine::new(types, limits)))
     }
 
-    /// The schema as text, in the order of its design.
+    /// The schema as text, in the order of its definition.
     pub fn sdl(&self) -> &str {
-        &self.sdl
+        self.0.sdl()
     }
 
     /// Checks, charges and executes one operation.
-    pub async fn execute(&self, cx: Context, operation: Operation) -> Executed {
-        let progress = Progress::default();
-        let request_id = cx.origin.request_id.clone();
-        let (data, mut errors) = match self.prepare(&cx, operation).await {
-            Ok(meant) => self.run(cx, &meant, &progress).await,
-            Err(errors) => (Value::Null, errors),
-        };
-        errors.truncate(MAX_ERRORS);
-        let executed = progress.executed();
-        let fallback = if executed { code::BAD_USER_INPUT } else { code::GRAPHQL_VALIDATION_FAILED };
-        for error in &mut errors {
-            finish(error, fallback, request_id.as_deref());
-        }
-        let refused = (!executed).then(|| errors.first().and_then(code_of)).flatten();
-        let body = Body { data: executed.then_some(&data), errors: &errors };
-        let body = serde_json::to_string(&body).unwrap_or_default();
-        Executed { body, refused, spent: progress.spent() }
-    }
-
-    /// Refuses what is too much, not for this caller, or not valid, before anything runs.
-    async fn prepare(&self, cx: &Context, operation: Operation) -> Result<Meant, Vec<ServerError>> {
-        let alone = |error| vec![error];
-        let text = request::text(&cx.app.documents, &operation.document).map_err(alone)?;
-        let document = self.parse(Arc::clone(&text)).map_err(alone)?;
-        let meant = Meant::new(cx, document, (&text, operation)).map_err(alone)?;
-        if !meant.document.is_valid() {
-            let errors = self.validates.execute(meant.to_validate()).await.errors;
-            if !errors.is_empty() {
-                return Err(errors);
+    pub async fn execute(&self, cx: Context, mut operation: Operation) -> Executed {
+        let document = request::text(&cx.app.documents, &operation.document);
+        let idempotency = document.as_deref().ok().and_then(|text| operation.idempotency(text));
+        let hooks = RequestHooks::new(cx, operation.by_get, idempotency);
+        let Operation { operation_name, variables, .. } = operation;
+        let executed = match document {
+            Ok(document) => {
+                let request = Request { document, operation_name, variables };
+                self.0.execute(Arc::new(hooks.clone()), request).await
             }
-        }
-        Ok(meant)
-    }
-
-    /// Executes, and gives the answer its shape.
-    async fn run(&self, cx: Context, meant: &Meant, progress: &Progress) -> (Value, Vec<ServerError>) {
-        let waiting = Waiting::default();
-        let loaders = loaders::loaders(cx.clone(), &waiting);
-        let request = meant.to_execute().data(cx).data(loaders).data(progress.clone());
-        let mut response = waiting.drive(self.executes.execute(request)).await;
-        if let Some(normal) = progress.normal() {
-            normal.shape.arrange(&mut response.data);
-        }
-        if is_lost(&response.data) {
-            response.data = Value::Null;
-        }
-        response.errors.extend(progress.take_errors());
-        (response.data, response.errors)
-    }
-
-    /// Parses a document, unless that was done not long ago.
-    fn parse(&self, text: Arc<str>) -> Result<Arc<Document>, ServerError> {
-        if let Some(parsed) = self.parsed.get(&*text) {
-            return Ok(parsed);
-        }
-        let document = Arc::new(Document::parse(&text)?);
-        let weight = text.len();
-        self.parsed.put(text, Arc::clone(&document), weight);
-        Ok(document)
-    }
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-}
-
-fn code_of(error: &ServerError) -> Option<String> {
-    match error.extensions.as_ref()?.get("code")? {
-        Value::String(code) => Some(code.clone()),
-        _ => None,
+            Err(error) => self.0.refuse(&hooks, error),
+        };
+        Executed { body: executed.body, refused: executed.refused, spent: hooks.spent() }
     }
 }
 

@@ -4,7 +4,7 @@ use async_graphql::{Context, Object, SimpleObject};
 
 use super::context;
 use super::error::field_error;
-use super::gate::Progress;
+use super::hooks::hooks;
 use crate::access::Action;
 use crate::app::limits::Spent;
 
@@ -49,6 +49,6 @@ impl RateLimitQueries {
     /// The caller's rate limit, and the cost of this request; null for callers without a limit.
     async fn rate_limit(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<RateLimit>> {
         context(ctx)?.may(Action::ViewSelf).map_err(field_error)?;
-        Ok(ctx.data::<Progress>()?.spent().map(Into::into))
+        Ok(hooks(ctx)?.spent().map(Into::into))
     }
 }

@@ -141,7 +141,7 @@ pub(super) fn parse_actors(field: &'static str, ids: &[ID]) -> Result<Vec<Global
     ids.iter().map(actor).collect()
 }
 
-/// Reads what is searched for; a blank text is no search.
+/// Reads what is searched for; a blank text means that there is no search.
 pub(super) fn search(text: Option<String>) -> Result<Option<Search>> {
     Ok(text.map(|text| Search::parse("search", &text)).transpose()?.flatten())
 }

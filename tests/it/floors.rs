@@ -43,6 +43,7 @@ const ADDRESSES: &[(&str, &[&str])] = &[
     ("tower", &["http", "serve"]),
     ("tower_http", &["http"]),
     ("async_graphql", &["graphql"]),
+    ("graphql_engine", &["graphql"]),
     ("aws_lc_rs", &["crypto", "entropy"]),
     ("jsonwebtoken", &["crypto"]),
     ("argon2", &["crypto"]),

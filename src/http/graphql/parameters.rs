@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::graphql::{Asked, Operation, code};
+use crate::graphql::{DocumentRef, Operation, code};
 use crate::http::body::{media_type, read};
 use crate::http::callers::Refused;
 
@@ -86,16 +86,20 @@ fn counts(value: &Value, left: &mut usize) -> bool {
     }
 }
 
-fn asked(text: Option<String>, id: Option<String>, extensions: Option<Extensions>) -> Result<Asked, Refused> {
+fn asked(
+    text: Option<String>,
+    id: Option<String>,
+    extensions: Option<Extensions>,
+) -> Result<DocumentRef, Refused> {
     let by_apollo = extensions.and_then(|extensions| extensions.persisted_query);
     if by_apollo.as_ref().is_some_and(|named| named.version != 1) {
         return Err(bad("Only version 1 of `persistedQuery` is supported."));
     }
     let by_apollo = by_apollo.map(|named| format!("sha256:{}", named.sha256_hash));
     match (text, id, by_apollo) {
-        (text, Some(id), None) => Ok(Asked::Id { id, text, apollo: false }),
-        (text, None, Some(id)) => Ok(Asked::Id { id, text, apollo: true }),
-        (Some(text), None, None) => Ok(Asked::Text(text)),
+        (text, Some(id), None) => Ok(DocumentRef::Id { id, text, apollo: false }),
+        (text, None, Some(id)) => Ok(DocumentRef::Id { id, text, apollo: true }),
+        (Some(text), None, None) => Ok(DocumentRef::Text(text)),
         (None, None, None) => {
             Err(bad("Send `query` with a document, or `documentId` with the id of a registered document."))
         }

@@ -146,9 +146,9 @@ async fn the_operation_must_be_told_by_its_name_when_there_are_several() {
     let answer = ada.caller.send(named(json!("B"))).await;
     assert_eq!(answer.data()["viewer"]["owner"]["__typename"], "User");
     for (name, message) in [
-        (json!("C"), "The document has no operation of that name."),
-        (Value::Null, "The document has several operations: say which by `operationName`."),
-        (json!(""), "The document has several operations: say which by `operationName`."),
+        (json!("C"), "The document has no operation with that name."),
+        (Value::Null, "The document has several operations: choose one with `operationName`."),
+        (json!(""), "The document has several operations: choose one with `operationName`."),
     ] {
         let answer = ada.caller.send(named(name)).await;
         assert_eq!(answer.json().get("data"), None);
@@ -207,27 +207,27 @@ async fn a_wrong_variable_is_told_and_changes_nothing() {
     {}
         refused "GRAPHQL_VALIDATION_FAILED" "`$input` is missing."
     {"input":null}
-        refused "GRAPHQL_VALIDATION_FAILED" "`$input` is null, and must not be."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input` must not be null."
     {"input":"ci"}
-        refused "GRAPHQL_VALIDATION_FAILED" "`$input` is no object."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input` is not an object."
     {"input":{}}
         refused "GRAPHQL_VALIDATION_FAILED" "`$input.name` is missing."
     {"input":{"name":1}}
-        refused "GRAPHQL_VALIDATION_FAILED" "`$input.name` is no String."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.name` is not a valid String."
     {"input":{"name":null}}
-        refused "GRAPHQL_VALIDATION_FAILED" "`$input.name` is null, and must not be."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.name` must not be null."
     {"input":{"name":"ci","unknown":1}}
-        refused "GRAPHQL_VALIDATION_FAILED" "`$input.unknown` does not exist."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.unknown` is not a field of this input."
     {"input":{"expiresAt":"tomorrow","name":"ci"}}
-        refused "GRAPHQL_VALIDATION_FAILED" "`$input.expiresAt` is no DateTime."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.expiresAt` is not a valid DateTime."
     {"input":{"name":"ci","readOnly":"yes"}}
-        refused "GRAPHQL_VALIDATION_FAILED" "`$input.readOnly` is no Boolean."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.readOnly` is not a valid Boolean."
     {"input":{"name":"ci","tokenLifetimeSeconds":3000000000}}
-        refused "GRAPHQL_VALIDATION_FAILED" "`$input.tokenLifetimeSeconds` is no Int, a whole number of 32 bits."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.tokenLifetimeSeconds` is not a valid Int: a whole number of 32 bits."
     {"input":{"name":"ci","tokenRateLimit":{"requests":1}}}
         refused "GRAPHQL_VALIDATION_FAILED" "`$input.tokenRateLimit.perSeconds` is missing."
     {"input":{"name":"ci","scopes":[null]}}
-        refused "GRAPHQL_VALIDATION_FAILED" "`$input.scopes.0` is null, and must not be."
+        refused "GRAPHQL_VALIDATION_FAILED" "`$input.scopes.0` must not be null."
     "#);
     assert_eq!(server.state().await, before);
     server.stop().await;
@@ -250,7 +250,7 @@ fn misfits() -> Vec<(&'static str, Value, &'static str)> {
         (
             "createApiKey(input: { name: \"x\", callRateLimit: { requests: $number, perSeconds: 1 } })",
             json!({ "number": 2_147_483_648_u64 }),
-            "`$number` is no Int",
+            "`$number` is not a valid Int",
         ),
         (
             "createApiKey(input: $input)",
@@ -330,7 +330,7 @@ async fn a_variable_of_a_type_that_is_no_input_is_refused() {
             "{ty}"
         );
         let message = errors(&answer)[0]["message"].as_str().unwrap().to_owned();
-        assert_eq!(message, "The type of the variable $x is no input type of the schema.");
+        assert_eq!(message, "The type of the variable $x is not an input type of the schema.");
     }
     server.stop().await;
 }

@@ -45,7 +45,7 @@ async fn twelve_levels_are_answered_and_thirteen_are_not() {
 async fn nesting_without_end_is_refused_before_it_is_parsed() {
     let (server, ada) = started().await;
     let endless = format!("{}{}", "{a".repeat(1_200), "}".repeat(1_200));
-    insta::assert_snapshot!(refusal(&ada, &endless).await, @"400 COST_LIMIT_EXCEEDED: The document is nested deeper than 64 levels.");
+    insta::assert_snapshot!(refusal(&ada, &endless).await, @"400 COST_LIMIT_EXCEEDED: The document is nested too deeply: at most 64 levels are allowed.");
     let lists = format!(
         "{{ apiKeys(filter: {{ ids: {}{} }}) {{ nodes {{ id }} }} }}",
         "[".repeat(2_000),
@@ -145,7 +145,7 @@ async fn a_request_gives_out_secrets_by_one_field_at_most() {
         format!("mutation {{ {create} ... @skip(if: true) {{ {regenerate} }} }}"),
     ] {
         let answer = refusal(&ada, &two).await;
-        let told = "A request may have one of these fields, once: createApiKey, regenerateSecrets, createUser, updateUser, changePassword.";
+        let told = "A request may have only one of these fields, once: createApiKey, regenerateSecrets, createUser, updateUser, changePassword.";
         assert_eq!(answer, format!("400 COST_LIMIT_EXCEEDED: {told}"));
     }
     assert_eq!(server.state().await, before);
@@ -167,7 +167,7 @@ async fn five_thousand_tokens_are_parsed_and_one_more_is_not() {
     // `{ viewer { scopes … } }` has five tokens beside the repeated field.
     let query = |tokens: usize| format!("{{ viewer {{ {} }} }}", "scopes ".repeat(tokens - 5));
     ada.caller.graphql(&query(5_000)).await.data();
-    insta::assert_snapshot!(refusal(&ada, &query(5_001)).await, @"400 COST_LIMIT_EXCEEDED: The document is too long: at most 5000 tokens.");
+    insta::assert_snapshot!(refusal(&ada, &query(5_001)).await, @"400 COST_LIMIT_EXCEEDED: The document is too long: at most 5000 tokens are allowed.");
     server.stop().await;
 }
 
@@ -191,7 +191,7 @@ async fn fragments_that_stand_for_billions_of_fields_are_refused_at_once() {
     let each =
         (0..40).map(|n| format!("fragment F{n} on Viewer {{ ...F{0} ...F{0} }} ", n + 1)).collect::<String>();
     let bomb = format!("{{ viewer {{ ...F0 }} }} {each} fragment F40 on Viewer {{ scopes }}");
-    insta::assert_snapshot!(refusal(&ada, &bomb).await, @"400 COST_LIMIT_EXCEEDED: The document is too large with its fragments written out.");
+    insta::assert_snapshot!(refusal(&ada, &bomb).await, @"400 COST_LIMIT_EXCEEDED: The document is too large once its fragments are expanded.");
     // The same in an operation that is not the one to execute.
     let body = json!({ "query": format!("query A {{ __typename }} query B {bomb}"), "operationName": "A" });
     let answer = ada.caller.send(ada.caller.post("/graphql").json(&body)).await;

@@ -176,7 +176,7 @@ async fn calls_spend_points_and_then_have_to_wait() {
     assert_eq!(body.get("data"), None);
     assert_eq!(body["errors"][0]["extensions"]["retryAfter"], 20);
     assert_eq!(body["errors"][0]["extensions"]["requestId"], refused.header("x-request-id"));
-    insta::assert_snapshot!(body["errors"][0]["message"].as_str().unwrap(), @"The limit of this API key is reached: try again in 20 s.");
+    insta::assert_snapshot!(body["errors"][0]["message"].as_str().unwrap(), @"The rate limit of this API key is exceeded: try again in 20 s.");
 
     // Exchanges have a limit of their own.
     assert_eq!(line(&server.exchange(&key, &[]).await), "200 keys:read");

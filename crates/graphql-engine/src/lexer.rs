@@ -1,20 +1,15 @@
-//! A scan of a document's text before it is parsed: how long it is, and how deep its brackets go. The parser is recursive
-//! and thorough; this is neither.
+//! A scan of a document's text before it is parsed: how long it is, and how deep its brackets go. The parser is recursive,
+//! so a text of nothing but brackets would overflow its stack and end the process; this scan is not.
 
 use async_graphql::{Pos, ServerError};
 
-use super::error::{code, request_error};
+use crate::error::{code, limit_exceeded, request_error};
+use crate::limits::{Limits, MAX_NESTING, MAX_STRING_BYTES, MAX_WORD_BYTES};
 
-const MAX_TOKENS: usize = 5_000;
-/// Names, and numbers, are short; a document whose words are longer is none that anybody wrote.
-const MAX_WORD: usize = 200;
-const MAX_STRING: usize = 16 * 1024;
-/// Far above what the deepest operation needs, far below what a parser's stack holds.
-const MAX_NESTING: usize = 64;
-
-/// Refuses a text with more than 5,000 tokens, with tokens that are too long, or with brackets that are nested deeper than
-/// 64 levels or are not closed.
-pub(super) fn check(text: &str) -> Result<(), ServerError> {
+/// Refuses a text with too many tokens, with tokens that are too long, or with brackets that are nested too deeply or are
+/// not closed.
+pub(crate) fn check(text: &str, limits: &Limits) -> Result<(), ServerError> {
+    let max_tokens = limits.tokens;
     let (mut tokens, mut open) = (0_usize, Vec::new());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
@@ -28,10 +23,8 @@ pub(super) fn check(text: &str) -> Result<(), ServerError> {
             _ => after,
         };
         let length = before - rest.len();
-        if (first == b'"' && length > MAX_STRING) || (in_word(first) && length > MAX_WORD) {
-            return Err(too_much(
-                "The document has a name, a number or a string that is too long.".to_owned(),
-            ));
+        if (first == b'"' && length > MAX_STRING_BYTES) || (in_word(first) && length > MAX_WORD_BYTES) {
+            return Err(limit_exceeded("The document has a name, a number or a string that is too long."));
         }
         match first {
             b'{' | b'(' | b'[' => open.push(place),
@@ -39,11 +32,15 @@ pub(super) fn check(text: &str) -> Result<(), ServerError> {
             _ => {}
         }
         tokens += usize::from(!(first.is_ascii_whitespace() || matches!(first, b',' | b'#')));
-        if tokens > MAX_TOKENS {
-            return Err(too_much(format!("The document is too long: at most {MAX_TOKENS} tokens.")));
+        if tokens > max_tokens {
+            return Err(limit_exceeded(format!(
+                "The document is too long: at most {max_tokens} tokens are allowed."
+            )));
         }
         if open.len() > MAX_NESTING {
-            return Err(too_much(format!("The document is nested deeper than {MAX_NESTING} levels.")));
+            return Err(limit_exceeded(format!(
+                "The document is nested too deeply: at most {MAX_NESTING} levels are allowed."
+            )));
         }
     }
     open.pop().map_or(Ok(()), |place| Err(not_closed(text, place, "A bracket is not closed.")))
@@ -57,10 +54,6 @@ fn not_closed(text: &str, place: usize, problem: &str) -> ServerError {
         request_error(format!("The document cannot be parsed: {problem}"), code::GRAPHQL_PARSE_FAILED);
     error.locations = vec![Pos { line, column: last.chars().count() + 1 }];
     error
-}
-
-fn too_much(message: String) -> ServerError {
-    request_error(message, code::COST_LIMIT_EXCEEDED)
 }
 
 fn in_word(byte: u8) -> bool {
@@ -101,16 +94,20 @@ fn string(text: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
+    fn check(text: &str) -> Result<(), ServerError> {
+        super::check(text, &Limits::default())
+    }
+
     #[test]
-    fn tokens_are_counted_as_the_grammar_does() {
+    fn tokens_are_counted_as_in_the_grammar() {
         let text = |count: usize| format!("{{{}}}", " a".repeat(count - 2));
         assert!(check(&text(5_000)).is_ok());
         assert!(check(&text(5_001)).is_err());
-        assert!(check(&format!("{{{}}}", ",".repeat(9_000))).is_ok(), "commas are no tokens");
-        assert!(check(&format!("{{ a }} #{}", " a".repeat(9_000))).is_ok(), "comments are none either");
+        assert!(check(&format!("{{{}}}", ",".repeat(9_000))).is_ok(), "commas are not tokens");
+        assert!(check(&format!("{{ a }} #{}", " a".repeat(9_000))).is_ok(), "nor are comments");
         assert!(check(&format!("{{ a(b: \"{}\") }}", " a".repeat(6_000))).is_ok(), "a string is one");
         assert!(check(&"@a".repeat(2_501)).is_err());
-        assert!(check(&"...".repeat(5_000)).is_ok(), "dots in a row are no document, whatever they are");
+        assert!(check(&"...".repeat(5_000)).is_ok(), "dots in a row are not a document, however many");
     }
 
     #[test]
@@ -127,22 +124,22 @@ mod tests {
                 .is_ok()
         );
         assert!(check(&format!("# {}\n{{ a }}", "{".repeat(100))).is_ok());
-        // What closes only in a string or in a comment does not close.
+        // A bracket in a string or a comment closes nothing.
         for close in ["(b:\"}\")", "(b:\"\"\"}\"\"\")", "#}\n", "(b:\"\\\"}\")"] {
             assert!(check(&format!("{{a{close}").repeat(65)).is_err(), "{close}");
         }
     }
 
     #[test]
-    fn what_is_not_closed_is_not_parsed() {
+    fn what_is_not_closed_is_refused() {
         for text in ["{ a", "{ a(b: \"}", "{ a(b: \"\"\" }", "{ a(b: [1 }", "\"\n\"", "\"\\"] {
             assert!(check(text).is_err(), "{text}");
         }
-        assert!(check("{ a }}").is_ok(), "too many are for the parser to tell");
+        assert!(check("{ a }}").is_ok(), "one too many is for the parser to report");
     }
 
     #[test]
-    fn words_and_strings_have_an_end() {
+    fn words_and_strings_have_a_greatest_length() {
         for (short, long) in [("x".repeat(200), "x".repeat(201)), ("1".repeat(200), "1".repeat(201))] {
             assert!(check(&format!("{{ {short} }}")).is_ok());
             assert!(check(&format!("{{ {long} }}")).is_err());

@@ -1,5 +1,5 @@
-//! The first of two steps: a document is validated as it came, and nothing is executed. What is valid stays so, so this
-//! happens once for each document that is remembered.
+//! Validation: a document is validated unchanged, and nothing is executed. A valid document stays valid (section 6.1.1),
+//! so this happens once for each document in the cache.
 
 use std::sync::Arc;
 
@@ -9,20 +9,20 @@ use async_graphql::extensions::{
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Response, ServerError, ServerResult, ValidationResult, Variables};
 
-use super::inputs::{check_literals, check_variables};
-use super::request::Meant;
+use crate::inputs::{check_literals, check_variables};
+use crate::request::PreparedRequest;
 
-/// Validates, and does not execute.
-pub(super) struct Validate;
+/// The extension of a schema that validates and does not execute.
+pub(crate) struct ValidateOnly;
 
-impl ExtensionFactory for Validate {
+impl ExtensionFactory for ValidateOnly {
     fn create(&self) -> Arc<dyn Extension> {
         Arc::new(Self)
     }
 }
 
 #[async_trait::async_trait]
-impl Extension for Validate {
+impl Extension for ValidateOnly {
     async fn parse_query(
         &self,
         ctx: &ExtensionContext<'_>,
@@ -30,13 +30,13 @@ impl Extension for Validate {
         variables: &Variables,
         next: NextParseQuery<'_>,
     ) -> ServerResult<ExecutableDocument> {
-        let Some(meant) = ctx.data_opt::<Meant>() else {
+        let Some(prepared) = ctx.data_opt::<PreparedRequest>() else {
             return next.run(ctx, query, variables).await;
         };
         let registry = &ctx.schema_env.registry;
-        check_literals(registry, &meant.document.parsed)?;
-        check_variables(registry, &meant.operation.definition, variables)?;
-        Ok(meant.document.parsed.clone())
+        check_literals(registry, &prepared.document.parsed)?;
+        check_variables(registry, &prepared.operation.definition, variables)?;
+        Ok(prepared.document.parsed.clone())
     }
 
     async fn validation(
@@ -45,8 +45,8 @@ impl Extension for Validate {
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
         let result = next.run(ctx).await?;
-        if let Some(meant) = ctx.data_opt::<Meant>() {
-            meant.document.found_valid();
+        if let Some(prepared) = ctx.data_opt::<PreparedRequest>() {
+            prepared.document.mark_valid();
         }
         Ok(result)
     }

@@ -4,53 +4,48 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, InlineFragment, OperationDefinition, OperationType, Selection,
-    SelectionSet,
+    DocumentOperations, ExecutableDocument, InlineFragment, OperationDefinition, Selection, SelectionSet,
 };
 use async_graphql::parser::{Error as ParseError, parse_query};
 use async_graphql::registry::Registry;
 use async_graphql::{Name, Positioned, ServerError, Variables};
 
-use super::error::{code, request_error};
-use super::normal::{Normal, Normaliser};
-use super::{breadth, lexer};
+use crate::breadth::{self, Breadth};
+use crate::error::{code, request_error};
+use crate::lexer;
+use crate::limits::Limits;
+use crate::normal::{NormalForm, Normaliser};
 
-const MAX_DEPTH: usize = 12;
-/// What asks for nothing but the schema may be as deep as the tools that read schemas go: nine levels of `ofType` at the
-/// sixth level of a schema.
-const MAX_INTROSPECTION_DEPTH: usize = 16;
-
-/// A document that is not too much, and its operations.
-pub(super) struct Document {
+/// A document within the limits, and its operations.
+pub(crate) struct Document {
     pub parsed: ExecutableDocument,
     operations: Vec<Arc<Operation>>,
-    /// Whether something of it depends on variables by `@skip` or `@include`.
+    /// Whether variables may decide by `@skip` or `@include` what is selected.
     conditional: bool,
     valid: AtomicBool,
 }
 
 /// One operation of a document.
-pub(super) struct Operation {
+pub(crate) struct Operation {
     pub name: Option<Name>,
     pub definition: OperationDefinition,
-    /// Whether it changes something: read-only keys are barred by this, not by HTTP method.
-    pub is_mutation: bool,
-    /// What the log calls it: its name, else that of its first field.
+    /// What a log may call it: its name, or else the name of its first field.
     pub label: Option<Name>,
-    /// How deep it may be.
+    /// How many levels it may have.
     pub max_depth: usize,
-    normal: OnceLock<Arc<Normal>>,
+    normal: OnceLock<Arc<NormalForm>>,
 }
 
 impl Document {
-    pub(super) fn parse(text: &str) -> Result<Self, ServerError> {
-        lexer::check(text)?;
+    pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Self, ServerError> {
+        lexer::check(text, limits)?;
         let mut parsed = parse_query(text).map_err(|error| not_parsed(&error))?;
-        breadth::check(&parsed)?;
-        show_directives(&mut parsed);
+        breadth::check(&parsed, limits)?;
+        wrap_typenames_with_directives(&mut parsed);
         let operations = parsed.operations.iter();
+        let breadth = Breadth { document: &parsed, limits };
         let operations =
-            operations.map(|(name, node)| Arc::new(Operation::new(&parsed, name, &node.node))).collect();
+            operations.map(|(name, node)| Arc::new(Operation::new(&breadth, name, &node.node))).collect();
         let sets = parsed.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
         let mut sets =
             sets.chain(parsed.fragments.values().map(|fragment| &fragment.node.selection_set.node));
@@ -58,34 +53,34 @@ impl Document {
         Ok(Self { operations, conditional, valid: AtomicBool::new(false), parsed })
     }
 
-    /// The operation that a request means, if there is exactly one.
-    pub(super) fn operation(&self, name: Option<&str>) -> Result<&Arc<Operation>, ServerError> {
-        let is_meant = |operation: &&Arc<Operation>| name.is_none() || operation.name.as_deref() == name;
-        let mut matching = self.operations.iter().filter(is_meant);
+    /// The operation that is to be executed (GetOperation in section 6.1).
+    pub(crate) fn operation(&self, name: Option<&str>) -> Result<&Arc<Operation>, ServerError> {
+        let matches = |operation: &&Arc<Operation>| name.is_none() || operation.name.as_deref() == name;
+        let mut matching = self.operations.iter().filter(matches);
         let message = match (matching.next(), matching.next()) {
             (Some(operation), None) => return Ok(operation),
-            (Some(_), Some(_)) => "The document has several operations: say which by `operationName`.",
-            (None, _) => "The document has no operation of that name.",
+            (Some(_), Some(_)) => "The document has several operations: choose one with `operationName`.",
+            (None, _) => "The document has no operation with that name.",
         };
         Err(request_error(message, code::GRAPHQL_VALIDATION_FAILED))
     }
 
-    /// Whether it has been found valid before.
-    pub(super) fn is_valid(&self) -> bool {
+    /// Whether it was validated before (section 6.1.1): a valid document stays valid, as the schema does not change.
+    pub(crate) fn is_valid(&self) -> bool {
         self.valid.load(Ordering::Acquire)
     }
 
-    pub(super) fn found_valid(&self) {
+    pub(crate) fn mark_valid(&self) {
         self.valid.store(true, Ordering::Release);
     }
 
-    /// One of its operations in normal form; made once, if no variable has a say in it.
-    pub(super) fn normal(
+    /// One of its operations in normal form; made once, unless variables decide what is selected.
+    pub(crate) fn normal(
         &self,
         operation: &Operation,
         registry: &Registry,
         variables: &Variables,
-    ) -> Arc<Normal> {
+    ) -> Arc<NormalForm> {
         let normaliser = Normaliser { registry, document: &self.parsed, variables };
         let make = || Arc::new(normaliser.normalise(&operation.definition));
         if self.conditional { make() } else { Arc::clone(operation.normal.get_or_init(make)) }
@@ -93,21 +88,22 @@ impl Document {
 }
 
 impl Operation {
-    fn new(document: &ExecutableDocument, name: Option<&Name>, definition: &OperationDefinition) -> Self {
-        let roots = breadth::root_fields(document, definition).unwrap_or_default();
+    fn new(breadth: &Breadth<'_>, name: Option<&Name>, definition: &OperationDefinition) -> Self {
+        let roots = breadth.root_fields(definition).unwrap_or_default();
+        let limits = breadth.limits;
         let only_introspects = roots.iter().all(|field| field.starts_with("__"));
         Self {
             name: name.cloned(),
             definition: definition.clone(),
-            is_mutation: definition.ty == OperationType::Mutation,
             label: name.or(roots.first().copied()).cloned(),
-            max_depth: if only_introspects { MAX_INTROSPECTION_DEPTH } else { MAX_DEPTH },
+            max_depth: if only_introspects { limits.introspection_depth } else { limits.depth },
             normal: OnceLock::new(),
         }
     }
 
-    /// The variables of a request, with the defaults of those that it leaves out: the library forgets them in directives.
-    pub(super) fn with_defaults(&self, mut given: Variables) -> Variables {
+    /// The variables of a request, with the defaults of those that it leaves out (CoerceVariableValues in section 6.1.2).
+    /// The library forgets these defaults in directives: `@skip(if: $x)` with `$x: Boolean! = true` would skip nothing.
+    pub(crate) fn with_defaults(&self, mut given: Variables) -> Variables {
         for definition in &self.definition.variable_definitions {
             let (name, default) = (&definition.node.name.node, &definition.node.default_value);
             if let Some(default) = default
@@ -120,10 +116,10 @@ impl Operation {
     }
 }
 
-/// Writes `__typename @skip(...)` as `... @skip(...) { __typename }`, which means the same: the library's validation does
-/// not look at `__typename`, and takes a variable that is used only there for one that is not used.
-fn show_directives(document: &mut ExecutableDocument) {
-    fn show(set: &mut SelectionSet) {
+/// Writes `__typename @skip(...)` as `... @skip(...) { __typename }`, which means the same. The library's validation does
+/// not look at `__typename`: a variable that is used only there would be refused as unused (section 5.8.4).
+fn wrap_typenames_with_directives(document: &mut ExecutableDocument) {
+    fn wrap(set: &mut SelectionSet) {
         for item in &mut set.items {
             match &mut item.node {
                 Selection::Field(field) if field.node.name.node == "__typename" => {
@@ -135,17 +131,17 @@ fn show_directives(document: &mut ExecutableDocument) {
                         item.node = Selection::InlineFragment(Positioned::new(fragment, item.pos));
                     }
                 }
-                Selection::Field(field) => show(&mut field.node.selection_set.node),
-                Selection::InlineFragment(fragment) => show(&mut fragment.node.selection_set.node),
+                Selection::Field(field) => wrap(&mut field.node.selection_set.node),
+                Selection::InlineFragment(fragment) => wrap(&mut fragment.node.selection_set.node),
                 Selection::FragmentSpread(_) => {}
             }
         }
     }
-    document.fragments.values_mut().for_each(|fragment| show(&mut fragment.node.selection_set.node));
+    document.fragments.values_mut().for_each(|fragment| wrap(&mut fragment.node.selection_set.node));
     match &mut document.operations {
-        DocumentOperations::Single(operation) => show(&mut operation.node.selection_set.node),
+        DocumentOperations::Single(operation) => wrap(&mut operation.node.selection_set.node),
         DocumentOperations::Multiple(operations) => {
-            operations.values_mut().for_each(|operation| show(&mut operation.node.selection_set.node));
+            operations.values_mut().for_each(|operation| wrap(&mut operation.node.selection_set.node));
         }
     }
 }
@@ -161,7 +157,7 @@ fn is_conditional(set: &SelectionSet) -> bool {
     })
 }
 
-/// The place and what was expected there. What the client sent is not repeated: it may hold a secret.
+/// The position, and what was expected there. What the client sent is not repeated: it may contain a secret.
 fn not_parsed(error: &ParseError) -> ServerError {
     let message = match error {
         ParseError::Syntax { message, .. } => match message.rsplit_once("= ") {
