@@ -16,8 +16,6 @@ use crate::store::{Database, log};
 
 const QUEUE: usize = 8192;
 const BATCH: usize = log::MOST;
-/// Nobody waits longer than this for the log.
-const WAIT: Duration = Duration::from_secs(2);
 
 /// How an event fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,24 +35,29 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub struct Journal {
     entries: mpsc::Sender<Entry>,
+    timeout: Duration,
 }
 
 /// An event on its way.
 #[derive(Debug)]
-pub struct Receipt(oneshot::Receiver<Result<Written>>);
+pub struct Receipt {
+    done: oneshot::Receiver<Result<Written>>,
+    timeout: Duration,
+}
 
 impl Journal {
-    /// Starts the writer. It ends when the last `Journal` is gone and all it was given is written.
-    pub fn start(db: Arc<Database>, ids: Arc<Sequence>) -> (Self, JoinHandle<()>) {
+    /// Starts the writer. It ends when the last `Journal` is gone and all it was given is written. Nobody waits longer than
+    /// `timeout` for a commit.
+    pub fn start(db: Arc<Database>, ids: Arc<Sequence>, timeout: Duration) -> (Self, JoinHandle<()>) {
         let (entries, queue) = mpsc::channel(QUEUE);
-        (Self { entries }, tokio::spawn(write_all(db, ids, queue)))
+        (Self { entries, timeout }, tokio::spawn(write_all(db, ids, queue)))
     }
 
     /// Hands an event in. It is not in the log before [`Receipt::wait`] says so.
     pub fn submit(&self, event: Event) -> Result<Receipt> {
-        let (done, receipt) = oneshot::channel();
+        let (done, written) = oneshot::channel();
         self.entries.try_send(Entry { event, done }).map_err(|_| Error::Unavailable)?;
-        Ok(Receipt(receipt))
+        Ok(Receipt { done: written, timeout: self.timeout })
     }
 
     /// Hands an event in and waits until it is in the log.
@@ -64,10 +67,10 @@ impl Journal {
 }
 
 impl Receipt {
-    /// Waits for the commit, at most two seconds. An event may still be committed after that: the log may hold a token
+    /// Waits for the commit, not for ever. An event may still be committed after that: the log may hold a token
     /// that nobody received, never the reverse.
     pub async fn wait(self) -> Result<Written> {
-        match tokio::time::timeout(WAIT, self.0).await {
+        match tokio::time::timeout(self.timeout, self.done).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) => Err(Error::Unavailable),
         }

@@ -29,5 +29,6 @@ pub mod retention;
 pub mod serve;
 pub mod space;
 pub mod store;
+pub mod timeouts;
 pub mod usage;
 pub mod values;

@@ -58,6 +58,17 @@ pub(super) struct Known {
     pub(super) own: BTreeSet<i64>,
 }
 
+/// What a poll for changes was answered.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// The number of the last change that was known when it was sent.
+    pub(super) from: Option<i64>,
+    pub(super) to: i64,
+    /// When it was sent.
+    pub(super) asked: Duration,
+    pub(super) changed: Vec<(i64, Changed)>,
+}
+
 /// What was forgotten and is perhaps large.
 pub(super) type Gone = Option<(Memory, Option<Arc<Era>>)>;
 
@@ -182,13 +193,23 @@ impl Known {
         self.heard.map(|(seq, _)| seq)
     }
 
-    /// All changes up to this one are known. Whoever has heard more meanwhile is not held back.
-    pub(super) fn hear(&mut self, seq: i64, asked: Duration) {
-        if self.heard.is_some_and(|(heard, _)| heard > seq) {
-            return;
+    /// Forgets what has changed, except for what was made here. All changes up to the last of these are known then.
+    pub(super) fn hear(&mut self, news: &Heard) -> Vec<Gone> {
+        let known = self.heard();
+        // Somebody else may have asked meanwhile and heard of it before: then it is no longer listed as made here.
+        let is_old = |number| news.from.is_some_and(|from| from < number) && Some(number) <= known;
+        let mut gone = Vec::new();
+        for (number, changed) in &news.changed {
+            if !is_old(*number) && !self.own.contains(number) {
+                gone.push(self.forget(changed));
+            }
         }
-        self.own = self.own.split_off(&(seq + 1));
-        self.heard = Some((seq, asked));
+        let (heard, at) = self.heard.unwrap_or((news.to, news.asked));
+        let heard = heard.max(news.to);
+        self.own = self.own.split_off(&(heard + 1));
+        // Whoever asked later and was answered earlier is not held back.
+        self.heard = Some((heard, at.max(news.asked)));
+        gone
     }
 }
 
@@ -279,5 +300,26 @@ mod tests {
             known.keep_unknown(&after, &era, id(number + 100));
         }
         assert_eq!(known.unknown.len(), UNKNOWN.get());
+    }
+    #[test]
+    fn polls_that_overtake_each_other_forget_nothing_twice_and_make_nothing_stale() {
+        let (mut known, era) = known();
+        let poll = |from, to, asked, changed: &[i64]| Heard {
+            from: Some(from),
+            to,
+            asked: Duration::from_secs(asked),
+            changed: changed.iter().map(|number| (*number, Changed::Everything)).collect(),
+        };
+        known.hear(&poll(4, 4, 0, &[]));
+        known.own.insert(5);
+        let now = known.moment();
+        known.keep(&now, &era, &facts(&era, 1));
+        known.hear(&poll(4, 5, 60, &[5]));
+        assert_eq!(known.len(), 1, "it was made here");
+        known.hear(&poll(4, 5, 0, &[5]));
+        assert_eq!(known.len(), 1, "it was heard of before");
+        assert!(known.believed(Duration::from_secs(60)), "asked for at the sixtieth second");
+        known.hear(&poll(5, 6, 61, &[5]));
+        assert_eq!(known.len(), 0, "what a poll could not number may have been anything");
     }
 }

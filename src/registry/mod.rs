@@ -20,7 +20,7 @@ use std::time::Duration;
 use entity::{AccountId, ClientId};
 
 use self::facts::{Era, Scope};
-use self::known::{Known, Look, Moment};
+use self::known::{Heard, Known, Look, Moment};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::store::changes::{self, Changed};
@@ -34,8 +34,6 @@ pub use self::warming::{PORTION, Walk};
 const KEPT: usize = 1_050_000;
 /// Beyond this, what is kept is not believed any more.
 const BELIEVED: Duration = Duration::from_secs(5);
-/// Nobody waits longer than this for a key to be read, those before them included.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Look-ups of different keys that may go on at once; those of one key wait for each other.
 const LANES: usize = 16;
 
@@ -48,18 +46,19 @@ pub struct Registry {
     known: RwLock<Known>,
     lanes: [tokio::sync::Mutex<()>; LANES],
     hasher: RandomState,
-    patience: Duration,
+    timeout: Duration,
     /// Held by whoever reads what holds for all keys.
     policy: tokio::sync::Mutex<()>,
 }
 
 impl Registry {
-    /// `issuer` is what Latchkey itself is called in tokens.
-    pub fn new(db: Arc<Database>, clock: Clock, issuer: String) -> Self {
+    /// `issuer` is what Latchkey itself is called in tokens. Nobody waits longer than `timeout` for a key to be read, those
+    /// before them included.
+    pub fn new(db: Arc<Database>, clock: Clock, issuer: String, timeout: Duration) -> Self {
         let lanes = std::array::from_fn(|_| tokio::sync::Mutex::default());
         let (known, hasher) = (RwLock::new(Known::new(KEPT)), RandomState::new());
         let policy = tokio::sync::Mutex::default();
-        Self { db, clock, issuer, known, lanes, hasher, patience: PATIENCE, policy }
+        Self { db, clock, issuer, known, lanes, hasher, timeout, policy }
     }
 
     /// What is known of the client of this id; nothing if there is none.
@@ -67,7 +66,7 @@ impl Registry {
         if let Look::Known(facts) = self.look(client_id) {
             return Ok(facts);
         }
-        let read = tokio::time::timeout(self.patience, Box::pin(self.read_client(client_id)));
+        let read = tokio::time::timeout(self.timeout, Box::pin(self.read_client(client_id)));
         read.await.map_err(|_| Error::Unavailable)?
     }
 
@@ -218,16 +217,8 @@ impl Registry {
                 (vec![(0, Changed::Everything)], seq)
             }
         };
-        let mut gone = Vec::new();
-        {
-            let mut known = self.write();
-            for (number, changed) in &changed {
-                if !known.own.contains(number) {
-                    gone.push(known.forget(changed));
-                }
-            }
-            known.hear(seq, asked);
-        }
+        let news = Heard { from: heard, to: seq, asked, changed };
+        let gone = self.write().hear(&news);
         gone.into_iter().for_each(known::let_go);
         Ok(())
     }
@@ -246,14 +237,14 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::config::DatabaseUrl;
+    use crate::timeouts::Timeouts;
 
     #[tokio::test]
     async fn nobody_waits_for_long_behind_others_who_wait_for_the_database() {
         let directory = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::Sqlite(directory.path().join("test.db"));
-        let db = Arc::new(Database::connect(&url).await.unwrap());
-        let registry = Registry::new(Arc::clone(&db), SystemClock::shared(), String::new());
-        let registry = Registry { patience: Duration::ZERO, ..registry };
+        let db = Arc::new(Database::connect(&url, &Timeouts::never()).await.unwrap());
+        let registry = Registry::new(Arc::clone(&db), SystemClock::shared(), String::new(), Duration::ZERO);
         let id = "0123456789ABCDEF0123456789ABCDEF".parse().unwrap();
         let _before = registry.lane(id).lock().await;
         assert!(matches!(registry.client(id).await, Err(Error::Unavailable)));

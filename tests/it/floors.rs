@@ -13,7 +13,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("clock", &[]),
     ("entropy", &[]),
-    ("config", &[]),
+    ("timeouts", &[]),
+    ("config", &["timeouts"]),
     ("values", &["error"]),
     ("access", &["error", "values"]),
     ("recent", &[]),
@@ -21,7 +22,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     // 1: queries, secrets, limits.
     ("crypto", &["access", "entropy", "recent"]),
     ("limits", &["clock", "config", "error", "values"]),
-    ("store", &["access", "config", "entropy", "error", "values"]),
+    ("store", &["access", "config", "entropy", "error", "timeouts", "values"]),
     // 2: one request, and what is built once. The journal and the bootstrap are parts of what is built.
     ("bootstrap", &["access", "config", "crypto", "entropy", "store"]),
     ("documents", &["crypto", "recent"]),
@@ -85,7 +86,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "access", "actions", "app", "clock", "config", "context", "crypto", "entropy", "error",
-            "graphql", "http", "serve", "values",
+            "graphql", "http", "serve", "timeouts", "values",
         ],
     ),
     ("lib", &[]),
