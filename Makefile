@@ -10,7 +10,10 @@ BUILT := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/latchkey
 GENERATED := schema.graphql docs/errors.md docs/configuration.md docs/features.md
 LATCHKEY := cargo run --locked --quiet --
 
-.PHONY: run test test-all test-long test-rust torture conformance check check-code check-dependencies check-generated generate bench help
+# What the tests of one database only are, by the name of their module: the other run says that it has left them out.
+left_out = cargo test --locked --quiet --test it -- --list $(1):: | sed -n 's/: test$$/ (not run: $(1))/p'
+
+.PHONY: run test test-all test-busy test-long test-rust torture conformance check check-code check-dependencies check-generated generate bench help
 
 run: ## build the server and start it (PROFILE=dev for a quick build)
 	cargo build --locked --profile "$(PROFILE)" --bin latchkey
@@ -26,8 +29,22 @@ test-long:
 	MODEL_CASES=500 MODEL_STEPS=40 RACE_ROUNDS=200 tests/with-postgres cargo test --locked --test it -- keys::model keys::races settings::policy::of_fifty
 
 test-rust: ## run the Rust tests on SQLite, then on a PostgreSQL of their own
-	env -u TEST_POSTGRES_URL cargo test --locked --workspace
-	tests/with-postgres cargo test --locked --test it
+	env -u TEST_POSTGRES_URL cargo test --locked --workspace -- --skip postgres_only::
+	@$(call left_out,postgres_only)
+	tests/with-postgres cargo test --locked --test it -- --skip sqlite_only::
+	@$(call left_out,sqlite_only)
+
+# A loop ends with the shell that has started it, however that ends.
+test-busy: ## run the Rust tests ROUNDS times (10) while two loops on each core keep the machine busy
+	@cargo test --locked --workspace --no-run; \
+	loops=(); trap 'kill "$${loops[@]}" 2>/dev/null || true' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM HUP; \
+	for ((n = 2 * $$(nproc); n > 0; n--)); do \
+		while kill -0 $$$$ 2>/dev/null; do for ((i = 0; i < 100000; i++)); do :; done; done & loops+=($$!); \
+	done; \
+	for ((round = 1; round <= $(or $(ROUNDS),10); round++)); do \
+		began=$$SECONDS; $(MAKE) --no-print-directory test-rust; \
+		echo "==> round $$round passed after $$((SECONDS - began)) s"; \
+	done
 
 # Takes an hour and more, and needs root (a small tmpfs) and strace. The PostgreSQL clusters are the tests' own.
 torture: ## run the fault tests in full; TESTS=kill some of them, TORTURE_SCALE=10 a tenth of each
