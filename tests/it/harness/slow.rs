@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::setting;
 
 const HOLD: Duration = Duration::from_millis(200);
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) fn start(db: &Arc<Database>) -> Option<JoinHandle<()>> {
     let is_slow = setting("TEST_SLOW").is_some_and(|slow| slow > 0);

@@ -9,10 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::{Caller, Key, Place};
-
-/// Longer than anything here takes; what does not end by then never will.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::harness::{Caller, HANGS, Key, Place};
 
 /// A command that has not been started. It sees the settings of its place and `PATH`; nothing else leaks in.
 pub struct Command {
@@ -188,7 +185,7 @@ pub async fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    within(PATIENCE, what, asking).await
+    within(HANGS, what, asking).await
 }
 
 /// The result of something that must not take longer than this.
