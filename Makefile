@@ -10,7 +10,10 @@ BUILT := $(TARGET_DIR)/$(if $(filter dev,$(RUN_PROFILE)),debug,$(RUN_PROFILE))/l
 GENERATED := schema.graphql docs/errors.md docs/configuration.md docs/features.md
 LATCHKEY := cargo run --locked --quiet --
 
-.PHONY: run test test-all test-long test-rust torture conformance check check-compiler check-words check-code check-dependencies check-generated generate bench release help
+# What the tests of one database only are, by the name of their module: the other run says that it has left them out.
+left_out = cargo test --locked --quiet --test it -- --list $(1):: | sed -n 's/: test$$/ (not run: $(1))/p'
+
+.PHONY: run test test-all test-busy test-long test-rust torture conformance check check-compiler check-words check-code check-dependencies check-generated generate bench release help
 
 run: ## build the server and start it (PROFILE=release for the fastest server)
 	cargo build --locked --profile "$(RUN_PROFILE)" --bin latchkey
@@ -29,9 +32,23 @@ test-long:
 test-rust: ## run the Rust tests on SQLite, then on a PostgreSQL of their own; find snapshots that no test compares with
 	@INSTA_SNAPSHOT_REFERENCES_FILE="$$(mktemp)"; export INSTA_SNAPSHOT_REFERENCES_FILE; \
 	trap 'rm -f "$$INSTA_SNAPSHOT_REFERENCES_FILE"' EXIT; \
-	(set -x; env -u TEST_POSTGRES_URL cargo test --locked --workspace); \
-	(set -x; tests/with-postgres cargo test --locked --test it); \
+	(set -x; env -u TEST_POSTGRES_URL cargo test --locked --workspace -- --skip postgres_only::); \
+	$(call left_out,postgres_only); \
+	(set -x; tests/with-postgres cargo test --locked --test it -- --skip sqlite_only::); \
+	$(call left_out,sqlite_only); \
 	.ci/snapshots "$$INSTA_SNAPSHOT_REFERENCES_FILE"
+
+# A loop ends with the shell that has started it, however that ends.
+test-busy: ## run the Rust tests ROUNDS times (10) while two loops on each core keep the machine busy
+	@cargo test --locked --workspace --no-run; \
+	loops=(); trap 'kill "$${loops[@]}" 2>/dev/null || true' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM HUP; \
+	for ((n = 2 * $$(nproc); n > 0; n--)); do \
+		while kill -0 $$$$ 2>/dev/null; do for ((i = 0; i < 100000; i++)); do :; done; done & loops+=($$!); \
+	done; \
+	for ((round = 1; round <= $(or $(ROUNDS),10); round++)); do \
+		began=$$SECONDS; $(MAKE) --no-print-directory test-rust; \
+		echo "==> round $$round passed after $$((SECONDS - began)) s"; \
+	done
 
 # Takes an hour and more, and needs root (a small tmpfs) and strace. The PostgreSQL clusters are the tests' own.
 torture: ## run the fault tests in full; TESTS=kill some of them, TORTURE_SCALE=10 a tenth of each

@@ -16,4 +16,5 @@ pub mod http;
 mod recent;
 pub mod serve;
 pub mod store;
+pub mod timeouts;
 pub mod values;

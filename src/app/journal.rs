@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::store::activity::Event;
 use crate::store::{Database, log};
 
-const OPTIONS: Options = Options { queue: 8192, batch: log::MOST, timeout: Duration::from_secs(2) };
+/// How many events wait at most.
+const QUEUE: usize = 8192;
 
 /// How an event fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,9 +57,11 @@ impl Sink for Log {
 }
 
 impl Journal {
-    /// Starts the writer. It ends when the last `Journal` is gone and all it was given is written.
-    pub fn start(db: Arc<Database>, ids: Arc<Sequence>) -> (Self, JoinHandle<()>) {
-        let (writer, task) = group_commit::start(Log { db, ids }, OPTIONS);
+    /// Starts the writer. It ends when the last `Journal` is gone and all it was given is written. Nobody waits longer than
+    /// `timeout` for a commit.
+    pub fn start(db: Arc<Database>, ids: Arc<Sequence>, timeout: Duration) -> (Self, JoinHandle<()>) {
+        let options = Options { queue: QUEUE, batch: log::MOST, timeout };
+        let (writer, task) = group_commit::start(Log { db, ids }, options);
         (Self(writer), task)
     }
 
@@ -74,7 +77,7 @@ impl Journal {
 }
 
 impl Receipt {
-    /// Waits for the commit, at most two seconds. An event may still be committed after that: the log may hold a token
+    /// Waits for the commit, no longer than the timeout. An event may still be committed after that: the log may hold a token
     /// that nobody received, never the reverse.
     pub async fn wait(self) -> Result<Written> {
         self.0.wait().await.map_err(unavailable)

@@ -81,6 +81,7 @@ impl App {
         entropy: Entropy,
     ) -> anyhow::Result<(Arc<Self>, Writer)> {
         let only_known = config.graphql_documents == GraphqlDocuments::Known;
+        let timeouts = &config.timeouts;
         let documents = Documents::load(&config.graphql_documents_files, only_known)?;
         if let DatabaseUrl::Sqlite(path) = &config.database
             && let Some(directory) = path.parent()
@@ -89,16 +90,17 @@ impl App {
                 format!("cannot create the database {} (settings `data_dir`, `database_url`)", path.display())
             })?;
         }
-        let db = Database::connect(&config.database).await.with_context(|| {
+        let db = Database::connect(&config.database, timeouts).await.with_context(|| {
             format!("cannot open the database, {} (setting `database_url`)", config.database)
         })?;
         let db = Arc::new(db);
         let (keys, hasher) = bootstrap::prepare(config, &db, &*entropy, clock.now()).await?;
-        let passwords = Passwords::new(hasher, Arc::clone(&entropy));
+        let passwords = Passwords::new(hasher, Arc::clone(&entropy), timeouts.password);
         let activity_ids = Arc::new(Sequence::new(Arc::clone(&entropy)));
-        let (journal, task) = Journal::start(Arc::clone(&db), Arc::clone(&activity_ids));
+        let (journal, task) = Journal::start(Arc::clone(&db), Arc::clone(&activity_ids), timeouts.log);
         let usage = Arc::new(Usage::default());
-        let registry = Arc::new(Registry::new(Arc::clone(&db), Arc::clone(&clock), issuer.clone()));
+        let registry = Registry::new(Arc::clone(&db), Arc::clone(&clock), issuer.clone(), timeouts.key);
+        let registry = Arc::new(registry);
         registry.poll_changes().await?;
         let refusals = Arc::new(Refusals::default());
         let app = Self {

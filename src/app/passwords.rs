@@ -1,5 +1,5 @@
-//! People's passwords at work: hashed and checked off the async threads, a few at a time. Whoever would wait longer than
-//! two seconds is told to come again.
+//! People's passwords at work: hashed and checked off the async threads, a few at a time. Whoever would wait for
+//! long is told to come again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,6 @@ use crate::error::{Error, Result, UserError};
 
 /// Each takes 19 MiB and tens of milliseconds of one core.
 const AT_ONCE: usize = 2;
-const WAIT: Duration = Duration::from_secs(2);
 
 /// Judges what somebody wants as the password of a person of whom these texts are known; a mistake names the input field.
 pub fn judge(
@@ -35,11 +34,13 @@ pub struct Passwords {
     hasher: Arc<PasswordHasher>,
     entropy: Entropy,
     permits: Arc<Semaphore>,
+    timeout: Duration,
 }
 
 impl Passwords {
-    pub fn new(hasher: PasswordHasher, entropy: Entropy) -> Self {
-        Self { hasher: Arc::new(hasher), entropy, permits: Arc::new(Semaphore::new(AT_ONCE)) }
+    /// Nobody waits longer than `timeout` for their turn.
+    pub fn new(hasher: PasswordHasher, entropy: Entropy, timeout: Duration) -> Self {
+        Self { hasher: Arc::new(hasher), entropy, permits: Arc::new(Semaphore::new(AT_ONCE)), timeout }
     }
 
     pub async fn hash(&self, password: StrongPassword) -> Result<SecretHash> {
@@ -59,7 +60,7 @@ impl Passwords {
     }
 
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let permit = tokio::time::timeout(WAIT, Arc::clone(&self.permits).acquire_owned());
+        let permit = tokio::time::timeout(self.timeout, Arc::clone(&self.permits).acquire_owned());
         let permit = permit.await.map_err(|_| Error::Unavailable)?.map_err(Error::internal)?;
         tokio::task::spawn_blocking(move || {
             let _held = permit;
@@ -67,5 +68,26 @@ impl Passwords {
         })
         .await
         .map_err(Error::internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::crypto::master_key::DataKey;
+    use crate::entropy::SeededEntropy;
+
+    #[tokio::test]
+    async fn whoever_waits_too_long_for_a_place_is_told_to_come_again() {
+        let entropy = SeededEntropy::shared(1);
+        let hasher = PasswordHasher::new(DataKey::generate(&*entropy));
+        let passwords = Passwords::new(hasher, entropy, Duration::ZERO);
+        let claimed = || Password::claimed(Zeroizing::new("correct horse battery".to_owned())).unwrap();
+        let all = passwords.permits.acquire_many(u32::try_from(AT_ONCE).unwrap()).await.unwrap();
+        assert!(matches!(passwords.verify(claimed(), None).await, Err(Error::Unavailable)));
+        drop(all);
+        assert!(!passwords.verify(claimed(), None).await.unwrap());
     }
 }

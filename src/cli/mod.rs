@@ -24,6 +24,7 @@ use crate::entropy::SystemEntropy;
 use crate::graphql::Schema;
 use crate::http::outcomes;
 use crate::serve::{DiskFailed, Server, told_to_stop};
+use crate::timeouts::Timeouts;
 
 /// A self-hosted server for API keys and machine identity.
 #[derive(Debug, Parser)]
@@ -135,7 +136,9 @@ async fn operator(config: &Config) -> anyhow::Result<(Context, Writer)> {
     let clock = SystemClock::shared();
     let now = clock.now();
     let issuer = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
-    let (app, writer): (Arc<App>, Writer) = App::open(config, issuer, clock, SystemEntropy::shared()).await?;
+    let config = Config { timeouts: Timeouts::of_commands(), ..config.clone() };
+    let (app, writer): (Arc<App>, Writer) =
+        App::open(&config, issuer, clock, SystemEntropy::shared()).await?;
     Ok((Context::new(app, Caller::Operator, Origin::default(), now), writer))
 }
 

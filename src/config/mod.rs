@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use self::parse::{bytes, database, list_or_commas, network, origin, public_url};
 pub use self::reference::reference;
+use crate::timeouts::Timeouts;
 
 /// Every setting with its default and what it means.
 pub const DEFAULTS: &str = include_str!("../../config.default.toml");
@@ -67,6 +68,8 @@ pub struct Config {
     pub low_disk_space_bytes: Option<u64>,
     pub log: String,
     pub log_format: LogFormat,
+    /// Not the operator's to set.
+    pub timeouts: Timeouts,
 }
 
 /// Where the data are.
@@ -238,6 +241,7 @@ impl Config {
             low_disk_space_bytes: raw.low_disk_space_bytes,
             log: raw.log,
             log_format: raw.log_format,
+            timeouts: Timeouts::default(),
         })
     }
 }

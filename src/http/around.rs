@@ -69,6 +69,7 @@ mod tests {
     use crate::config::Config;
     use crate::entropy::SystemEntropy;
     use crate::graphql::Schema;
+    use crate::timeouts::Timeouts;
 
     async fn broken() {
         assert!(std::env::args().len() == 0, "as it should not be");
@@ -78,7 +79,7 @@ mod tests {
     async fn a_panic_is_answered_with_the_id_of_the_request_and_says_nothing_of_its_cause() {
         let directory = tempfile::tempdir().unwrap();
         let settings = format!("data_dir = '{}'", directory.path().display());
-        let config = Config::from_toml(&settings).unwrap();
+        let config = Config { timeouts: Timeouts::never(), ..Config::from_toml(&settings).unwrap() };
         let issuer = "http://localhost".to_owned();
         let opened = App::open(&config, issuer, SystemClock::shared(), SystemEntropy::shared()).await;
         let (app, writer) = opened.unwrap();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::app::{App, Writer};
 use crate::clock::Clock;
@@ -16,9 +17,6 @@ use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::graphql::Schema;
 use crate::http::{AppState, router};
-
-/// How long requests that have begun may take when the server is told to stop.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// The process ends because a commit did not reach the disk. What was answered before is there; a new start reads what is.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +30,8 @@ pub struct Server {
     pub address: SocketAddr,
     pub app: Arc<App>,
     writer: Writer,
+    grace: Duration,
+    with_jobs: bool,
 }
 
 impl Server {
@@ -43,13 +43,19 @@ impl Server {
         let address = listener.local_addr()?;
         let issuer = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let (app, writer) = App::open(config, issuer, clock, entropy).await?;
-        Ok(Self { listener, address, app, writer })
+        Ok(Self { listener, address, app, writer, grace: config.timeouts.stop, with_jobs: true })
+    }
+
+    /// For tests: what the server would do of its own accord, and whenever the machine lets it, is done when they say so.
+    #[must_use]
+    pub fn without_jobs(self) -> Self {
+        Self { with_jobs: false, ..self }
     }
 
     /// Serves until `stop`, then finishes what has begun.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Self { listener, app, writer, .. } = self;
-        let mut chores = jobs::start(&app);
+        let Self { listener, app, writer, grace, with_jobs, .. } = self;
+        let mut jobs = if with_jobs { jobs::start(&app) } else { JoinSet::new() };
         let disk_failed = app.db.disk_failed();
         let state = AppState { app, schema: Schema::build() };
         let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -61,7 +67,7 @@ impl Server {
         let serving = axum::serve(listener, service).with_graceful_shutdown(stop);
         let patience = async {
             if stopped.await.is_ok() {
-                tokio::time::sleep(GRACE).await;
+                tokio::time::sleep(grace).await;
             }
         };
         tokio::select! {
@@ -70,9 +76,9 @@ impl Server {
             () = disk_failed => return Err(DiskFailed.into()),
             () = patience => tracing::warn!("some requests did not finish before the timeout"),
         }
-        chores.abort_all();
+        jobs.abort_all();
         // Held by nobody but the connections that did not end in time.
-        if tokio::time::timeout(GRACE, writer.finish()).await.is_err() {
+        if tokio::time::timeout(grace, writer.finish()).await.is_err() {
             tracing::warn!("the database was not closed before the timeout");
         }
         Ok(())
@@ -99,12 +105,13 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::entropy::SystemEntropy;
     use crate::error::Error;
+    use crate::timeouts::Timeouts;
 
     #[tokio::test]
     async fn when_the_disk_has_failed_nothing_is_written_and_the_server_ends_without_being_told() {
         let directory = tempfile::tempdir().unwrap();
         let settings = format!("listen = '127.0.0.1:0'\ndata_dir = '{}'", directory.path().display());
-        let config = Config::from_toml(&settings).unwrap();
+        let config = Config { timeouts: Timeouts::never(), ..Config::from_toml(&settings).unwrap() };
         let server = Server::bind(&config, SystemClock::shared(), SystemEntropy::shared()).await.unwrap();
         let app = Arc::clone(&server.app);
         let event = || {

@@ -62,11 +62,13 @@ mod tests {
     use super::super::Database;
     use super::*;
     use crate::config::DatabaseUrl;
+    use crate::timeouts::Timeouts;
 
     async fn filled() -> (TempDir, PathBuf, Database) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("test.db");
-        let db = Database::connect(&DatabaseUrl::Sqlite(path.clone())).await.unwrap();
+        let url = DatabaseUrl::Sqlite(path.clone());
+        let db = Database::connect(&url, &Timeouts::never()).await.unwrap();
         let tx = db.begin().await.unwrap();
         tx.execute_unprepared("CREATE TABLE filled (content BLOB)").await.unwrap();
         tx.commit().await.unwrap();

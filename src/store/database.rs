@@ -4,6 +4,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -13,10 +14,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
 
 use super::checkpoints::Checkpoints;
 use super::failures::Disk;
-use super::options::{CACHE_KIB, JOURNAL_CACHE_KIB, WAIT, postgres, sqlite};
+use super::options::{CACHE_KIB, JOURNAL_CACHE_KIB, postgres, sqlite};
 use super::recorder::Recorder;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
+use crate::timeouts::Timeouts;
 
 const READERS: u32 = 4;
 const POSTGRES_READERS: u32 = 8;
@@ -40,42 +42,52 @@ pub struct Database {
     turns: Option<Arc<Mutex<()>>>,
     reads: Arc<AtomicU64>,
     disk: Arc<Disk>,
+    /// For the turn to write.
+    timeout: Duration,
 }
 
 impl Database {
     /// The cause of a failure is kept: it is the operator who reads it.
-    pub async fn connect(url: &DatabaseUrl) -> Result<Self, DbErr> {
+    pub async fn connect(url: &DatabaseUrl, timeouts: &Timeouts) -> Result<Self, DbErr> {
         let reads = Arc::new(AtomicU64::new(0));
         let disk = Arc::new(Disk::default());
+        let (timeouts, timeout) = (*timeouts, timeouts.write);
         let open = async |options| Line::open(options, &disk).await;
         match url {
             DatabaseUrl::Sqlite(path) => {
                 // The writer comes first: it makes the file, and readers cannot.
-                let writer = open(sqlite(path, 1, false, CACHE_KIB)).await?;
-                let readers = sea_orm::Database::connect(sqlite(path, READERS, true, CACHE_KIB)).await?;
+                let writer = open(sqlite(path, timeouts, 1, false, CACHE_KIB)).await?;
+                let readers =
+                    sea_orm::Database::connect(sqlite(path, timeouts, READERS, true, CACHE_KIB)).await?;
                 Ok(Self {
-                    journal: Recorder::open(sqlite(path, 1, false, JOURNAL_CACHE_KIB), &disk).await?,
-                    checkpoints: Some(Checkpoints::open(sqlite(path, 1, false, CACHE_KIB), &disk).await?),
+                    journal: Recorder::open(sqlite(path, timeouts, 1, false, JOURNAL_CACHE_KIB), &disk)
+                        .await?,
+                    checkpoints: Some(
+                        Checkpoints::open(sqlite(path, timeouts, 1, false, CACHE_KIB), &disk).await?,
+                    ),
                     uncounted: readers.clone(),
                     readers: counted(readers, &reads),
                     writer,
                     turns: Some(Arc::default()),
                     reads,
                     disk: Arc::clone(&disk),
+                    timeout,
                 })
             }
             DatabaseUrl::Postgres(address) => {
                 // Whoever reads what it has just changed must not wait for others that wait to change something.
-                let readers = sea_orm::Database::connect(postgres(address, POSTGRES_READERS)).await?;
+                let readers =
+                    sea_orm::Database::connect(postgres(address, timeouts, POSTGRES_READERS)).await?;
                 Ok(Self {
-                    journal: Recorder::open(postgres(address, 1), &disk).await?,
+                    journal: Recorder::open(postgres(address, timeouts, 1), &disk).await?,
                     checkpoints: None,
                     uncounted: readers.clone(),
                     readers: counted(readers, &reads),
-                    writer: open(postgres(address, POSTGRES_WRITERS)).await?,
+                    writer: open(postgres(address, timeouts, POSTGRES_WRITERS)).await?,
                     turns: None,
                     reads,
                     disk: Arc::clone(&disk),
+                    timeout,
                 })
             }
         }
@@ -143,7 +155,7 @@ impl Database {
     async fn turn(&self) -> Result<Option<OwnedMutexGuard<()>>> {
         let turn = match &self.turns {
             Some(turns) => {
-                let turn = tokio::time::timeout(WAIT, Arc::clone(turns).lock_owned());
+                let turn = tokio::time::timeout(self.timeout, Arc::clone(turns).lock_owned());
                 Some(turn.await.map_err(|_| Error::Unavailable)?)
             }
             None => None,
@@ -179,7 +191,7 @@ impl Database {
         if self.turns.is_none() {
             return 0;
         }
-        let row = self.readers.query_one_raw(Statement::from_string(DbBackend::Sqlite, UNUSED)).await;
+        let row = self.uncounted.query_one_raw(Statement::from_string(DbBackend::Sqlite, UNUSED)).await;
         let bytes = row.ok().flatten().and_then(|row| row.try_get_by_index::<i64>(0).ok());
         bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0)
     }
@@ -356,7 +368,8 @@ mod tests {
     #[tokio::test]
     async fn after_a_full_disk_what_seems_committed_is_committed() {
         let directory = tempfile::tempdir().unwrap();
-        let db = Database::connect(&DatabaseUrl::Sqlite(directory.path().join("test.db"))).await.unwrap();
+        let url = DatabaseUrl::Sqlite(directory.path().join("test.db"));
+        let db = Database::connect(&url, &Timeouts::never()).await.unwrap();
         let tx = db.begin().await.unwrap();
         tx.execute_unprepared("CREATE TABLE filled (content BLOB)").await.unwrap();
         tx.commit().await.unwrap();
@@ -377,7 +390,8 @@ mod tests {
     #[tokio::test]
     async fn a_dropped_transaction_changes_nothing_and_the_next_one_waits_for_its_end() {
         let directory = tempfile::tempdir().unwrap();
-        let db = Database::connect(&DatabaseUrl::Sqlite(directory.path().join("test.db"))).await.unwrap();
+        let url = DatabaseUrl::Sqlite(directory.path().join("test.db"));
+        let db = Database::connect(&url, &Timeouts::never()).await.unwrap();
         let tx = db.begin().await.unwrap();
         tx.execute_unprepared("CREATE TABLE filled (content BLOB)").await.unwrap();
         tx.commit().await.unwrap();

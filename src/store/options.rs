@@ -1,14 +1,11 @@
 //! How connections are opened, and how long they wait.
 
 use std::path::Path;
-use std::time::Duration;
 
 use sea_orm::ConnectOptions;
 
 use super::checkpoints::LAST_RESORT;
-
-/// No caller waits longer than this for a connection, or for another process that writes.
-pub(super) const WAIT: Duration = Duration::from_secs(2);
+use crate::timeouts::Timeouts;
 
 /// SQLite's memory of pages, of one connection. What a search finds lies far apart, and so do the hints of many new
 /// secrets: the default of 2,000 would not hold the way to them.
@@ -18,13 +15,19 @@ pub(super) const CACHE_KIB: u32 = 16 * 1024;
 /// file under 1 GiB.
 pub(super) const JOURNAL_CACHE_KIB: u32 = 8 * 1024;
 
-pub(super) fn sqlite(path: &Path, most: u32, read_only: bool, cache_kib: u32) -> ConnectOptions {
+pub(super) fn sqlite(
+    path: &Path,
+    timeouts: Timeouts,
+    most: u32,
+    read_only: bool,
+    cache_kib: u32,
+) -> ConnectOptions {
     let mut options = ConnectOptions::new("sqlite:latchkey.db");
     let path = path.to_owned();
     options
         .max_connections(most)
         .min_connections(1)
-        .acquire_timeout(WAIT)
+        .acquire_timeout(timeouts.connection)
         .sqlx_logging(false)
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |options| {
@@ -32,7 +35,7 @@ pub(super) fn sqlite(path: &Path, most: u32, read_only: bool, cache_kib: u32) ->
                 .filename(&path)
                 .create_if_missing(!read_only)
                 .read_only(read_only)
-                .busy_timeout(WAIT)
+                .busy_timeout(timeouts.write)
                 .foreign_keys(true)
                 .statement_cache_capacity(500);
             let options = options.pragma("cache_size", format!("-{cache_kib}"));
@@ -48,12 +51,12 @@ pub(super) fn sqlite(path: &Path, most: u32, read_only: bool, cache_kib: u32) ->
     options
 }
 
-pub(super) fn postgres(address: &str, most: u32) -> ConnectOptions {
+pub(super) fn postgres(address: &str, timeouts: Timeouts, most: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(address);
     options
         .max_connections(most)
-        .acquire_timeout(WAIT)
-        .connect_timeout(WAIT)
+        .acquire_timeout(timeouts.connection)
+        .connect_timeout(timeouts.connection)
         .sqlx_logging(false)
         .test_before_acquire(false);
     options

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The floors from the bottom up, and the folders and files on each. A path may name its own folder and what lies on the
 /// floors below; `app` is built from floor 1 and everything above uses it.
 const FLOORS: &[&[&str]] = &[
-    &["error", "clock", "entropy", "config"],
+    &["error", "clock", "entropy", "timeouts", "config"],
     &["values", "recent"],
     &["access"],
     &["crypto", "store"],

@@ -46,6 +46,18 @@ pub enum Invalidation<Id> {
     Everything,
 }
 
+/// What a poll for changes has seen.
+#[derive(Clone, Debug)]
+pub struct Poll<Id> {
+    /// The last change that was known when the poll began.
+    pub from: Option<i64>,
+    /// The last change that the poll has seen.
+    pub to: i64,
+    /// When the poll began.
+    pub began: Duration,
+    pub changes: Vec<(i64, Invalidation<Id>)>,
+}
+
 #[derive(Debug)]
 pub struct FactCache<F: Fact, S> {
     options: Options,
@@ -201,17 +213,23 @@ impl<F: Fact, S> FactCache<F, S> {
         self.own_changes.insert(change);
     }
 
-    pub fn is_own_change(&self, change: i64) -> bool {
-        self.own_changes.contains(&change)
-    }
-
-    /// Ends a poll: every change up to this one is invalidated. A poll that saw more meanwhile is not undone.
-    pub fn end_poll(&mut self, last_change: i64, began: Duration) {
-        if self.last_change().is_some_and(|seen| seen > last_change) {
-            return;
+    /// Applies what a poll has seen: invalidates what was changed, except by this process. Polls may overtake each other:
+    /// one that began earlier and ends later invalidates nothing twice, and makes nothing stale.
+    pub fn apply_poll(&mut self, poll: &Poll<F::Id>) -> Vec<Discarded<F, S>> {
+        let seen = self.last_change();
+        // Seen by another poll meanwhile, which also removed it from this process's own changes.
+        let is_old = |number| poll.from.is_some_and(|from| from < number) && Some(number) <= seen;
+        let mut discarded = Vec::new();
+        for (number, invalidates) in &poll.changes {
+            if !is_old(*number) && !self.own_changes.contains(number) {
+                discarded.push(self.invalidate(invalidates));
+            }
         }
-        self.own_changes = self.own_changes.split_off(&(last_change + 1));
-        self.polled = Some((last_change, began));
+        let (seen, began) = self.polled.unwrap_or((poll.to, poll.began));
+        let seen = seen.max(poll.to);
+        self.own_changes = self.own_changes.split_off(&(seen + 1));
+        self.polled = Some((seen, began.max(poll.began)));
+        discarded
     }
 
     /// How often everything was invalidated.
@@ -250,6 +268,12 @@ mod tests {
         (cache, shared)
     }
 
+    /// A poll whose changes invalidate everything.
+    fn poll(from: Option<i64>, to: i64, began: u64, changes: &[i64]) -> Poll<u64> {
+        let changes = changes.iter().map(|number| (*number, Invalidation::Everything)).collect();
+        Poll { from, to, began: Duration::from_secs(began), changes }
+    }
+
     fn fact(number: u64) -> Arc<Numbered> {
         Arc::new(Numbered(number))
     }
@@ -267,19 +291,24 @@ mod tests {
         let (mut cache, _) = cache();
         let at = Duration::from_secs;
         assert!(!cache.is_fresh(at(0)), "nothing was polled yet");
-        cache.end_poll(7, at(10));
+        let _ = cache.apply_poll(&poll(None, 7, 10, &[]));
         assert!(cache.is_fresh(at(14)) && !cache.is_fresh(at(15)));
-        cache.end_poll(6, at(20));
-        assert_eq!((cache.last_change(), cache.is_fresh(at(20))), (Some(7), false));
+        assert_eq!(cache.last_change(), Some(7));
     }
 
     #[test]
-    fn own_changes_are_remembered_until_a_poll_has_seen_them() {
-        let (mut cache, _) = cache();
-        [3, 5].into_iter().for_each(|change| cache.note_own_change(change));
-        assert!(cache.is_own_change(3) && !cache.is_own_change(4));
-        cache.end_poll(4, Duration::ZERO);
-        assert!(!cache.is_own_change(3) && cache.is_own_change(5));
+    fn polls_that_overtake_each_other_invalidate_nothing_twice_and_make_nothing_stale() {
+        let (mut cache, shared) = cache();
+        let _ = cache.apply_poll(&poll(Some(4), 4, 0, &[]));
+        cache.note_own_change(5);
+        cache.insert(cache.begin_read(), &shared, &fact(1));
+        let _ = cache.apply_poll(&poll(Some(4), 5, 60, &[5]));
+        assert_eq!(cache.len(), 1, "this process made the change");
+        let _ = cache.apply_poll(&poll(Some(4), 5, 0, &[5]));
+        assert_eq!(cache.len(), 1, "another poll has seen it before");
+        assert!(cache.is_fresh(Duration::from_secs(60)), "a poll began at the sixtieth second");
+        let _ = cache.apply_poll(&poll(Some(5), 6, 61, &[5]));
+        assert_eq!(cache.len(), 0, "what a poll could not number may have been anything");
     }
 
     #[test]

@@ -12,7 +12,7 @@
 mod cache;
 mod slots;
 
-pub use cache::{Discarded, FactCache, Invalidation, Lookup, Options, ReadStamp};
+pub use cache::{Discarded, FactCache, Invalidation, Lookup, Options, Poll, ReadStamp};
 
 /// A fact, found by two names: the one that clients present, and the one that changes refer to.
 pub trait Fact {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use entity::{AccountId, ClientId};
 
-use fact_cache::{Discarded, FactCache, Lookup, Options, ReadStamp};
+use fact_cache::{Discarded, FactCache, Lookup, Options, Poll, ReadStamp};
 
 use self::shared::{Directory, Scope, Shared};
 use crate::clock::Clock;
@@ -33,8 +33,6 @@ pub use self::warmup::{PORTION, Warmup};
 
 /// About 250 bytes for each key, by the sizes of the parts.
 const OPTIONS: Options = Options { capacity: 1_050_000, fresh_for: Duration::from_secs(5) };
-/// Nobody waits longer than this for a key to be read, the reads before it included.
-const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// Reads of different keys that may go on at once; reads of one key wait for each other, so that it is read once.
 const LANES: usize = 16;
 /// Discarding more facts than this is moved to another thread.
@@ -57,8 +55,9 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// `issuer` is what Latchkey itself is called in tokens.
-    pub fn new(db: Arc<Database>, clock: Clock, issuer: String) -> Self {
+    /// `issuer` is what Latchkey itself is called in tokens. Nobody waits longer than `read_timeout` for a key to be read,
+    /// the reads before it included.
+    pub fn new(db: Arc<Database>, clock: Clock, issuer: String, read_timeout: Duration) -> Self {
         let lanes = std::array::from_fn(|_| tokio::sync::Mutex::default());
         Self {
             db,
@@ -67,7 +66,7 @@ impl Registry {
             cache: RwLock::new(Cache::new(OPTIONS)),
             lanes,
             hasher: RandomState::new(),
-            read_timeout: READ_TIMEOUT,
+            read_timeout,
             reading_shared: tokio::sync::Mutex::default(),
         }
     }
@@ -226,24 +225,16 @@ impl Registry {
     /// Invalidates what other processes have changed since the last poll. The cache is fresh for a while after it.
     pub async fn poll_changes(&self) -> Result<()> {
         let began = self.clock.elapsed();
+        let from = self.last_change();
         let db = self.db.background();
-        let (changes, last) = match self.last_change() {
+        let (changes, to) = match from {
             Some(seen) => changes::since(db, seen).await?,
             None => {
                 let last = changes::position(db).await?.last_change;
                 (vec![(0, Invalidation::Everything)], last)
             }
         };
-        let mut discarded = Vec::new();
-        {
-            let mut cache = self.write();
-            for (number, what) in &changes {
-                if !cache.is_own_change(*number) {
-                    discarded.push(cache.invalidate(what));
-                }
-            }
-            cache.end_poll(last, began);
-        }
+        let discarded = self.write().apply_poll(&Poll { from, to, began, changes });
         discarded.into_iter().for_each(drop_in_background);
         Ok(())
     }
@@ -271,14 +262,14 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::config::DatabaseUrl;
+    use crate::timeouts::Timeouts;
 
     #[tokio::test]
     async fn nobody_waits_for_long_behind_other_reads() {
         let directory = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::Sqlite(directory.path().join("test.db"));
-        let db = Arc::new(Database::connect(&url).await.unwrap());
-        let registry = Registry::new(Arc::clone(&db), SystemClock::shared(), String::new());
-        let registry = Registry { read_timeout: Duration::ZERO, ..registry };
+        let db = Arc::new(Database::connect(&url, &Timeouts::never()).await.unwrap());
+        let registry = Registry::new(Arc::clone(&db), SystemClock::shared(), String::new(), Duration::ZERO);
         let id = "0123456789ABCDEF0123456789ABCDEF".parse().unwrap();
         let _before = registry.lane(id).lock().await;
         assert!(matches!(registry.client(id).await, Err(Error::Unavailable)));

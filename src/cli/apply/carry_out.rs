@@ -90,6 +90,7 @@ mod tests {
     use crate::config::Config;
     use crate::entropy::SeededEntropy;
     use crate::error::UserErrorCode;
+    use crate::timeouts::Timeouts;
 
     const FILE: &str = "
         apis = [{ identifier = 'urn:x', name = 'X' }]
@@ -97,7 +98,8 @@ mod tests {
         groups = [{ name = 'x', roles = ['x'] }]";
 
     async fn operator(directory: &tempfile::TempDir) -> (Context, Writer) {
-        let config = Config::from_toml(&format!("data_dir = '{}'", directory.path().display())).unwrap();
+        let settings = format!("data_dir = '{}'", directory.path().display());
+        let config = Config { timeouts: Timeouts::never(), ..Config::from_toml(&settings).unwrap() };
         let clock = FrozenClock::at("2026-11-21T09:00:00.000Z".parse().unwrap());
         let now = clock.now();
         let entropy = SeededEntropy::shared(1);

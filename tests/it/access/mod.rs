@@ -1,5 +1,6 @@
 //! Who may do what, tried from outside.
 
+mod callers;
 mod directory;
 mod every_field;
 mod everything;

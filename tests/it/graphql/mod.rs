@@ -13,3 +13,5 @@ mod limits;
 mod node;
 mod rate_limit;
 mod sdl;
+mod selections;
+mod variables;

@@ -6,7 +6,7 @@ use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use super::Server;
+use super::{HANGS, Server};
 
 /// The setting under which requests say where they come from: each network has a limit of wrong credentials.
 pub const BEHIND_A_PROXY: &str = "trusted_proxies = ['127.0.0.1/32']";
@@ -25,6 +25,8 @@ pub struct Caller {
     pub token: Option<String>,
     http: reqwest::Client,
     url: String,
+    /// Sends again what a server had no time for: one that is a process of its own gives up as early as in production.
+    retries: bool,
 }
 
 /// An HTTP answer, read whole.
@@ -40,6 +42,22 @@ impl Answer {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         Self { status, headers, text: response.text().await.unwrap() }
+    }
+
+    /// The answer that is not a request to try again.
+    pub async fn at_last(request: RequestBuilder) -> Self {
+        let asking = async {
+            loop {
+                let answer = Self::of(request.try_clone().unwrap()).await;
+                if answer.status != StatusCode::SERVICE_UNAVAILABLE
+                    && !answer.text.contains("\"UNAVAILABLE\"")
+                {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(HANGS, asking).await.unwrap()
     }
 
     /// The body as JSON.
@@ -127,21 +145,21 @@ impl Server {
 
     /// Somebody without a token.
     pub fn guest(&self) -> Caller {
-        Caller { token: None, http: self.http.clone(), url: self.url.clone() }
+        Caller { token: None, http: self.http.clone(), url: self.url.clone(), retries: false }
     }
 }
 
 impl Caller {
     /// Somebody without a token, before a server that is a process of its own.
     pub fn guest_of(url: &str) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { token: None, http, url: url.to_owned() }
+        let http = reqwest::Client::builder().timeout(HANGS).build().unwrap();
+        Self { token: None, http, url: url.to_owned(), retries: true }
     }
 
     /// The bearer of a token that this key is exchanged for, at the same server.
     pub async fn sign_in(&self, key: &Key) -> Self {
         let exchange = json!({ "client_id": key.client_id, "client_secret": key.secret });
-        let answer = Answer::of(self.post("/api/v2/authenticate").json(&exchange)).await;
+        let answer = self.ask(self.post("/api/v2/authenticate").json(&exchange)).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         Self { token: answer.json().as_str().map(str::to_owned), ..self.clone() }
     }
@@ -167,9 +185,13 @@ impl Caller {
     /// Sends a request with the caller's token.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         match &self.token {
-            Some(token) => Answer::of(request.bearer_auth(token)).await,
-            None => Answer::of(request).await,
+            Some(token) => self.ask(request.bearer_auth(token)).await,
+            None => self.ask(request).await,
         }
+    }
+
+    async fn ask(&self, request: RequestBuilder) -> Answer {
+        if self.retries { Answer::at_last(request).await } else { Answer::of(request).await }
     }
 }
 

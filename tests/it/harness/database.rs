@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use latchkey::config::Config;
+use latchkey::timeouts::Timeouts;
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbErr, Statement};
 use tempfile::TempDir;
 
@@ -23,12 +25,18 @@ impl Place {
         Self { directory, postgres }
     }
 
-    /// The settings that lead here, as `latchkey.toml` writes them.
-    pub fn settings(&self) -> String {
+    /// As `latchkey.toml` writes them.
+    fn settings(&self) -> String {
         let directory = self.directory.path().display();
         let database =
             self.postgres.as_ref().map(|url| format!("database_url = '{url}'\n")).unwrap_or_default();
         format!("listen = '127.0.0.1:0'\ndata_dir = '{directory}'\n{database}{}\n", self.master_key_setting())
+    }
+
+    /// The settings of a server here that waits as long as it takes, and these.
+    pub fn config(&self, settings: &str) -> Config {
+        let config = Config::from_toml(&format!("{}\n{settings}", self.settings())).unwrap();
+        Config { timeouts: Timeouts::never(), ..config }
     }
 
     /// The same for a process of its own.
@@ -86,6 +94,22 @@ impl Place {
     fn master_key_setting(&self) -> String {
         self.postgres.as_ref().map(|_| format!("master_key = '{MASTER_KEY}'")).unwrap_or_default()
     }
+}
+
+/// For the tests of a module `sqlite_only`: the others skip it by its name, so that what did not run is counted as not run.
+pub fn sqlite_only() {
+    assert!(
+        test_postgres().is_none(),
+        "this is no test for PostgreSQL: leave it out by `--skip sqlite_only::`"
+    );
+}
+
+/// For the tests of a module `postgres_only`.
+pub fn postgres_only() {
+    assert!(
+        test_postgres().is_some(),
+        "this is no test for SQLite: leave it out by `--skip postgres_only::`"
+    );
 }
 
 /// On PostgreSQL the operator makes the master key. This one protects nothing.

@@ -1,5 +1,8 @@
 //! A server for each test: a fresh database, a clock that stands still, seeded chance; and actors that send requests.
 //!
+//! Nothing here depends on how fast the machine is: the server does nothing of its own accord (its jobs do not run, a test
+//! calls them), what it keeps in memory ages with the test's clock, and no timeout ends.
+//!
 //! ```ignore
 //! let server = Server::start().await;
 //! let ada = server.user("ada@example.com", &["member"]).await;       // a person with roles
@@ -14,6 +17,7 @@ mod database;
 mod directory;
 pub mod keys;
 mod many;
+mod slow;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,15 +26,19 @@ use latchkey::app::App;
 use latchkey::clock::{Clock, FrozenClock};
 use latchkey::config::Config;
 use latchkey::entropy::SeededEntropy;
+use latchkey::timeouts::Timeouts;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use actors::{Answer, BEHIND_A_PROXY, Caller, Key, encoded};
-pub use database::Place;
+pub use database::{Place, postgres_only, sqlite_only};
 pub use directory::{Account, Grants};
+pub use slow::hold_log;
 
 /// When every test begins.
 pub const START: &str = "2026-11-21T09:00:00.000Z";
+/// Longer than anything takes on any machine; what does not end by then hangs.
+pub const HANGS: Duration = Duration::from_secs(600);
 
 /// A running server.
 pub struct Server {
@@ -40,6 +48,7 @@ pub struct Server {
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
+    slow: Option<JoinHandle<()>>,
     place: Place,
     seed: u64,
 }
@@ -57,20 +66,27 @@ impl Server {
 
     /// Starts a server where another one was.
     pub async fn start_at(place: Place, settings: &str) -> Self {
-        Self::begin(place, settings, FrozenClock::at(START.parse().unwrap()), 42).await
+        let clock = FrozenClock::at(START.parse().unwrap());
+        Self::begin(place.config(settings), place, clock, 42).await
     }
 
     /// Stops the server, and starts another one in its place: time goes on, and chance does not repeat itself.
     pub async fn restart(self, settings: &str) -> Self {
-        let (clock, seed) = (Arc::clone(&self.clock), self.seed + 1);
-        Self::begin(self.stop().await, settings, clock, seed).await
+        self.restart_with(settings, Timeouts::never()).await
     }
 
-    async fn begin(place: Place, settings: &str, clock: Arc<FrozenClock>, seed: u64) -> Self {
-        let config = Config::from_toml(&format!("{}\n{settings}", place.settings())).unwrap();
+    /// The same, for one that gives up on something.
+    pub async fn restart_with(self, settings: &str, timeouts: Timeouts) -> Self {
+        let (clock, seed) = (Arc::clone(&self.clock), self.seed + 1);
+        let place = self.stop().await;
+        Self::begin(Config { timeouts, ..place.config(settings) }, place, clock, seed).await
+    }
+
+    async fn begin(config: Config, place: Place, clock: Arc<FrozenClock>, seed: u64) -> Self {
         let shared: Clock = clock.clone();
         let server =
             latchkey::serve::Server::bind(&config, shared, SeededEntropy::shared(seed)).await.unwrap();
+        let server = server.without_jobs();
         let url = format!("http://{}", server.address);
         let app = Arc::clone(&server.app);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -80,8 +96,10 @@ impl Server {
             };
             server.run(until).await.unwrap();
         });
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { url, app, clock, http, stop: Some(stop), running: Some(running), place, seed }
+        let http = reqwest::Client::builder().timeout(HANGS).build().unwrap();
+        // Whoever tests a timeout says who waits for what.
+        let slow = (config.timeouts == Timeouts::never()).then(|| slow::start(&app.db)).flatten();
+        Self { url, app, clock, http, stop: Some(stop), running: Some(running), slow, place, seed }
     }
 
     /// Where it keeps its data.
@@ -96,6 +114,9 @@ impl Server {
     /// Stops the server gracefully, and waits until it has.
     pub async fn stop(mut self) -> Place {
         let _ = self.stop.take().map(|stop| stop.send(()));
+        if let Some(slow) = self.slow.take() {
+            slow.abort();
+        }
         let Self { running, app, place, .. } = self;
         drop(app);
         running.unwrap().await.unwrap();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::command::{latchkey, make_key};
-use crate::harness::{Answer, Place};
+use crate::harness::{Answer, Place, postgres_only, sqlite_only};
 
 /// 32 bytes in base64, and not the key that anything was made with.
 const ANOTHER_KEY: &str = "dGhpcyBpcyBhbm90aGVyIG1hc3RlciBrZXksIDMyIEI=";
@@ -148,7 +148,8 @@ async fn the_environment_wins_over_the_file_and_an_option_over_both() {
         .set("LATCHKEY_LOG", "info")
         .serve()
         .await;
-    let metadata = Answer::of(server.guest().get("/.well-known/oauth-authorization-server")).await.json();
+    let metadata =
+        Answer::at_last(server.guest().get("/.well-known/oauth-authorization-server")).await.json();
     assert_eq!(metadata["issuer"], "https://file.example.com");
     let ended = server.stop().await;
     assert!(ended.stderr.contains("INFO GET answered with 200"), "{}", ended.stderr);
@@ -186,7 +187,7 @@ async fn variables_that_are_no_settings_are_warned_of_and_no_more() {
 async fn log_lines_are_json_when_nobody_looks() {
     let place = Place::new().await;
     let server = latchkey(&place, &[]).serve().await;
-    let answer = Answer::of(server.guest().get("/healthz")).await;
+    let answer = Answer::at_last(server.guest().get("/healthz")).await;
     let request = answer.header("x-request-id").to_owned();
     let ended = server.stop().await;
     let lines: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -238,21 +239,34 @@ async fn a_lost_master_key_is_not_replaced() {
     assert!(!file.exists());
 }
 
-#[tokio::test]
-async fn on_postgresql_the_operator_makes_the_master_key() {
-    let place = Place::new().await;
-    let command = latchkey(&place, &["migrate"]).unset("LATCHKEY_MASTER_KEY");
-    if !place.is_postgres() {
-        // Elsewhere it is made at the first start.
-        command.succeed().await;
+mod sqlite_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn on_sqlite_the_first_start_makes_the_master_key() {
+        sqlite_only();
+        let place = Place::new().await;
+        latchkey(&place, &["migrate"]).succeed().await;
         assert!(place.path().join("master.key").exists());
-        return;
     }
-    let said = command.fail().await;
-    assert!(said.contains("LATCHKEY_MASTER_KEY_FILE") && said.contains("openssl rand -base64 32"), "{said}");
-    assert!(!place.path().join("master.key").exists());
-    let file = place.path().join("given.key");
-    std::fs::write(&file, format!("{ANOTHER_KEY}\n")).unwrap();
-    let given = latchkey(&place, &["migrate"]).unset("LATCHKEY_MASTER_KEY");
-    given.set("LATCHKEY_MASTER_KEY_FILE", &file.display().to_string()).succeed().await;
+}
+
+mod postgres_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn on_postgresql_the_operator_makes_the_master_key() {
+        postgres_only();
+        let place = Place::new().await;
+        let said = latchkey(&place, &["migrate"]).unset("LATCHKEY_MASTER_KEY").fail().await;
+        assert!(
+            said.contains("LATCHKEY_MASTER_KEY_FILE") && said.contains("openssl rand -base64 32"),
+            "{said}"
+        );
+        assert!(!place.path().join("master.key").exists());
+        let file = place.path().join("given.key");
+        std::fs::write(&file, format!("{ANOTHER_KEY}\n")).unwrap();
+        let given = latchkey(&place, &["migrate"]).unset("LATCHKEY_MASTER_KEY");
+        given.set("LATCHKEY_MASTER_KEY_FILE", &file.display().to_string()).succeed().await;
+    }
 }

@@ -17,6 +17,8 @@ use crate::harness::{Answer, Caller, Key, Place};
 const ROUNDS: usize = 20;
 const EXCHANGING: usize = 16;
 const CHANGING: usize = 2;
+const TOKENS: usize = 0;
+const CHANGES: usize = 1;
 
 /// A change as its answer tells of it: the key with its version then, and the request that made it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,17 +42,21 @@ struct Round {
     number: usize,
     server: Mutex<Process>,
     killed: AtomicBool,
-    answers: AtomicUsize,
+    /// How many tokens and changes were answered.
+    answers: [AtomicUsize; 2],
+    /// So many tokens, and as many changes as are made at once.
     kill_after: usize,
     ledger: Arc<Mutex<Ledger>>,
 }
 
 impl Round {
     /// Writes an answer down, and kills the server if it is the last one of the round.
-    fn told(&self, write: impl FnOnce(&mut Ledger)) {
+    fn told(&self, what: usize, write: impl FnOnce(&mut Ledger)) {
         write(&mut self.ledger.lock().unwrap());
-        if self.answers.fetch_add(1, Ordering::SeqCst) + 1 == self.kill_after {
-            self.killed.store(true, Ordering::SeqCst);
+        self.answers[what].fetch_add(1, Ordering::SeqCst);
+        let [tokens, changes] = [TOKENS, CHANGES].map(|what| self.answers[what].load(Ordering::SeqCst));
+        let is_over = tokens >= self.kill_after && changes >= CHANGING;
+        if is_over && !self.killed.swap(true, Ordering::SeqCst) {
             self.server.lock().unwrap().kill();
         }
     }
@@ -82,7 +88,7 @@ async fn exchange(round: Arc<Round>, key: Key) {
         let claims = token.as_str().unwrap().split('.').nth(1).unwrap();
         let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
         let jti = claims["jti"].as_str().unwrap().to_owned();
-        round.told(|ledger| ledger.tokens.push(jti));
+        round.told(TOKENS, |ledger| ledger.tokens.push(jti));
     }
 }
 
@@ -107,7 +113,7 @@ async fn change(round: Arc<Round>, token: String, task: usize) {
                 let input = json!({ "id": told.key, "description": format!("after {}", told.version) });
                 requests.push((UPDATE, "KEY_UPDATED", input));
             }
-            round.told(|ledger| ledger.changes.push(told));
+            round.told(CHANGES, |ledger| ledger.changes.push(told));
         }
     }
 }
@@ -191,7 +197,7 @@ async fn whatever_was_answered_before_a_kill_is_in_the_log() {
             number,
             server: Mutex::new(process),
             killed: AtomicBool::new(false),
-            answers: AtomicUsize::new(0),
+            answers: Default::default(),
             kill_after: 20 + usize::from(u16::from_le_bytes(bytes(&*chance))) % 181,
             ledger: Arc::clone(&ledger),
         };

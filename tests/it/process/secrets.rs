@@ -78,7 +78,7 @@ async fn wrong_secrets(guest: &Caller, key: &Key, wrong: &str) {
         ),
     ];
     for (place, (status, request)) in refused.into_iter().enumerate() {
-        let answer = Answer::of(request).await;
+        let answer = Answer::at_last(request).await;
         assert_eq!(answer.status, StatusCode::from_u16(status).unwrap(), "request {place}: {}", answer.text);
     }
 }

@@ -26,7 +26,7 @@ fn token(place: &Place) -> String {
 }
 
 async fn post(server: &Process, path: &str, body: Value) -> Answer {
-    Answer::of(server.guest().post(path).json(&body)).await
+    Answer::at_last(server.guest().post(path).json(&body)).await
 }
 
 async fn set_up(server: &Process, token: &str, email: &str) -> u16 {
@@ -53,11 +53,11 @@ async fn the_screen_names_the_file_and_the_address_and_never_the_token() {
     let query = json!({ "query": "{ viewer { user { email } can { manageSettings } } }" });
     let request = server.guest().post("/graphql").header(COOKIE, &cookie).json(&query);
     assert_eq!(
-        Answer::of(request).await.data()["viewer"],
+        Answer::at_last(request).await.data()["viewer"],
         json!({ "user": { "email": "ada@example.com" }, "can": { "manageSettings": true } })
     );
     let basic = server.guest().post("/graphql").basic_auth("ada@example.com", Some(PASSWORD)).json(&query);
-    assert_eq!(Answer::of(basic).await.status.as_u16(), 401);
+    assert_eq!(Answer::at_last(basic).await.status.as_u16(), 401);
 
     // The file is not a table, and its token is of no use by now.
     std::fs::remove_file(file(&place)).unwrap();

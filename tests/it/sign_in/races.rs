@@ -19,7 +19,8 @@ async fn during<T>(server: &Server, change: impl Future<Output = T>) -> (T, Vec<
     let keep_entering = || async {
         while !done.get() {
             next.set(next.get() + 1);
-            let answer = server.enter_from(&format!("10.0.{}.1", next.get()), ADA, PASSWORD).await;
+            let network = std::net::Ipv4Addr::from_bits(0x0a00_0001 + (next.get() << 8));
+            let answer = server.enter_from(&network.to_string(), ADA, PASSWORD).await;
             if answer.status.as_u16() == 204 {
                 inside.borrow_mut().push(server.browser_of(&answer));
             }

@@ -183,8 +183,6 @@ async fn of_twenty_at_once_one_becomes_administrator() {
             let answer = request.await.unwrap();
             match answer.status.as_u16() {
                 204 => made += 1,
-                // On a machine with much else to do, the later ones wait too long for their turn.
-                503 => assert_eq!(code(&answer).1, "UNAVAILABLE"),
                 _ => assert_no_token(&answer),
             }
         }

@@ -8,7 +8,6 @@ use latchkey::actions::revoke::{Credential, Revocation, revoke};
 use latchkey::app::App;
 use latchkey::app::context::Origin;
 use latchkey::clock::Clock;
-use latchkey::config::Config;
 use latchkey::entropy::SeededEntropy;
 use latchkey::serve::jobs::take_turn;
 
@@ -227,7 +226,7 @@ async fn wrong_secrets_meet_the_limit_of_the_token_endpoint() {
 
 /// Another server on the same database, without its chores.
 async fn second(server: &Server) -> Arc<App> {
-    let config = Config::from_toml(&server.place().settings()).unwrap();
+    let config = server.place().config("");
     let clock: Clock = server.clock.clone();
     let entropy = SeededEntropy::shared(7);
     App::open(&config, server.app.issuer.clone(), clock, entropy).await.unwrap().0

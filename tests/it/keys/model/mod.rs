@@ -10,6 +10,8 @@ mod rules;
 mod step;
 mod subject;
 mod tally;
+mod terms;
+mod words;
 
 use std::cell::RefCell;
 
@@ -133,7 +135,7 @@ impl Walk {
             self.step(Step::Call { token, write: false }).await?;
         }
         for key in 0..self.model.keys.len() {
-            for secret in 0..self.model.keys[key].secrets() {
+            for secret in 0..self.model.keys[key].secrets {
                 let (key, secret) = (Pick::try_from(key).unwrap(), Pick::try_from(secret).unwrap());
                 self.step(Step::Exchange { key, secret: Which::Any(secret) }).await?;
             }

@@ -4,6 +4,7 @@
 use entity::activity::{ActivityKind, Outcome};
 
 use super::step::{Change, Keys, NewKey, SECOND, Set, Step, Verb, Which};
+use super::terms::{Answer, Key, Shown, State, Token, User};
 
 /// The scopes of a walk, by bit. The first three are Latchkey's own.
 pub const SCOPES: [&str; 6] =
@@ -21,82 +22,6 @@ const MOST_KEYS: usize = 6;
 /// In seconds; what the settings say on a new server.
 const TOKEN_LIFETIME: i64 = 600;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Pending,
-    Enabled,
-    Disabled,
-    Deleted,
-}
-
-/// Users come first; the last owner is a service account.
-#[derive(Clone, Debug)]
-pub struct User {
-    pub active: bool,
-    pub roles: Set,
-    pub member: bool,
-}
-
-#[derive(Clone, Debug)]
-pub struct Key {
-    pub owner: usize,
-    pub state: State,
-    pub inherits: bool,
-    roles: Set,
-    scopes: Set,
-    pub read_only: bool,
-    end: Option<i64>,
-    /// How many secrets it ever had. They are told by their number.
-    secrets: usize,
-    /// The last of them, if it has any.
-    current: Option<usize>,
-    /// With its end.
-    previous: Option<(usize, i64)>,
-    pub log: Vec<(ActivityKind, Outcome)>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Token {
-    key: usize,
-    scopes: Set,
-    /// In seconds.
-    end: i64,
-    alive: bool,
-}
-
-/// What a step answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    Nothing,
-    /// The code of the only user error.
-    Mistake(&'static str),
-    /// The keys that it was done to, or that were so already; and the codes of the user errors of others.
-    Changed {
-        keys: Vec<usize>,
-        mistakes: Vec<(usize, &'static str)>,
-    },
-    /// With its lifetime in seconds.
-    Token {
-        scopes: Set,
-        lifetime: i64,
-    },
-    NoToken(Outcome),
-    Held(Set),
-    /// The status or code that refuses a call.
-    Refused(&'static str),
-}
-
-/// How a key shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    pub status: String,
-    pub read_only: bool,
-    pub inherits: bool,
-    pub effective: Set,
-    /// The ends of its usable secrets, in milliseconds; of a deleted key nothing is said.
-    pub secrets: Vec<Option<i64>>,
-}
-
 /// Everything. Instants are milliseconds since the walk began its day.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -107,13 +32,6 @@ pub struct Model {
     pub users: [User; USERS],
     pub keys: Vec<Key>,
     pub tokens: Vec<Token>,
-}
-
-impl Key {
-    /// How many secrets it ever had.
-    pub fn secrets(&self) -> usize {
-        self.secrets
-    }
 }
 
 impl Model {

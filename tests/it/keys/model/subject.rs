@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use entity::activity::{ActivityKind, Column, Entity, Outcome};
 use entity::{KeyId, Timestamp};
-use latchkey::http::outcomes;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use serde_json::{Value, json};
 
-use super::rules::{Answer, Model, ROLES, SCOPES, Shown, USERS};
-use super::step::{Change, NewKey, Set, Step, Verb};
+use super::rules::{Model, ROLES, SCOPES, USERS};
+use super::step::{Change, NewKey, Step, Verb};
+use super::terms::{Answer, Shown};
+use super::words::{code, mistake, names, refusal, set, shown, some, text};
 use crate::harness::changes::{
     CREATE_GROUP, CREATE_ROLE, DEACTIVATE_USER, REACTIVATE_USER, UPDATE_GROUP, UPDATE_ROLE, UPDATE_USER,
 };
 use crate::harness::keys::{CREATE, DELETE, DISABLE, ENABLE, Person, REGENERATE, UPDATE};
-use crate::harness::{Answer as Http, BEHIND_A_PROXY, Caller, Key, START, Server};
+use crate::harness::{BEHIND_A_PROXY, Caller, Key, START, Server};
 
 /// The address of the server stays, so that tokens outlive a restart.
 const ADDRESS: &str = "public_url = 'http://localhost:8080'";
@@ -343,73 +344,4 @@ impl Subject {
         mistakes.sort_unstable();
         Answer::Changed { keys, mistakes }
     }
-}
-
-/// The one mistake of a payload in which nothing was done.
-fn mistake(payload: &Value) -> Answer {
-    let errors = payload["userErrors"].as_array().unwrap();
-    assert_eq!(errors.len(), 1, "{errors:?}");
-    Answer::Mistake(code(&errors[0]))
-}
-
-fn code(error: &Value) -> &'static str {
-    let code = text(&error["code"]);
-    let known = ["INVALID", "NOT_FOUND"].into_iter().find(|known| *known == code);
-    known.unwrap_or_else(|| panic!("an error nobody foresaw: {error}"))
-}
-
-/// Each reason has words of its own, and the error and status that the table of outcomes says.
-fn refusal(answer: &Http) -> Outcome {
-    let body = answer.json();
-    let outcome = match text(&body["error_description"]) {
-        "Unknown client, or wrong client secret." => Outcome::BadSecret,
-        "This API key has been deleted." => Outcome::Deleted,
-        "This API key is pending approval." => Outcome::Pending,
-        "The owner of this API key is deactivated." => Outcome::OwnerInactive,
-        "This API key is disabled." => Outcome::Disabled,
-        "This API key has expired." => Outcome::Expired,
-        "The owner of this API key is not permitted to use API keys: it lacks the scope keys:use." => {
-            Outcome::UseNotPermitted
-        }
-        "This API key holds no scope that can be granted." => Outcome::InvalidScope,
-        other => panic!("an exchange is refused with other words: {other}"),
-    };
-    let (error, status) = outcomes::shown(outcome).oauth.unwrap();
-    assert_eq!((text(&body["error"]), answer.status.as_u16()), (error, status));
-    outcome
-}
-
-fn shown(key: &Value) -> Shown {
-    let end = |secret: &Value| secret["validUntil"].as_str().map(|end| end.parse::<Timestamp>().unwrap());
-    let start: Timestamp = START.parse().unwrap();
-    let secrets = key["secrets"].as_array().unwrap().iter();
-    let status = text(&key["status"]).to_owned();
-    Shown {
-        read_only: key["readOnly"].as_bool().unwrap(),
-        inherits: key["inheritsOwner"].as_bool().unwrap(),
-        effective: set(key["effectiveScopes"].as_array().unwrap().iter().map(|scope| text(&scope["name"]))),
-        secrets: match &*status {
-            "DELETED" => Vec::new(),
-            _ => secrets.map(|secret| end(secret).map(|end| end.0 - start.0)).collect(),
-        },
-        status,
-    }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap()
-}
-
-/// The names of a set of scopes.
-fn names(set: Set) -> Vec<&'static str> {
-    some(&SCOPES, set).into_iter().copied().collect()
-}
-
-fn set<'a>(names: impl Iterator<Item = &'a str>) -> Set {
-    names.fold(0, |set, name| set | 1 << SCOPES.iter().position(|known| *known == name).unwrap())
-}
-
-/// Those of these that are in the set.
-fn some<T>(all: &[T], set: Set) -> Vec<&T> {
-    all.iter().enumerate().filter(|(bit, _)| set & (1 << bit) != 0).map(|(_, one)| one).collect()
 }

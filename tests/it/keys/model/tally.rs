@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::Answer;
 use super::step::Step;
+use super::terms::Answer;
 
 /// From so many steps on, everything below must have happened.
 const ENOUGH: u64 = 5_000;
