@@ -7,11 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The floors from the bottom up, and the folders and files on each. A path may name its own folder and what lies on the
-/// floors below; `app` is built from floor 1 and everything above uses it.
+/// The floors from the bottom up. A path may name its own folder and what lies on the floors below.
 const FLOORS: &[&[&str]] = &[
-    &["error", "clock", "entropy", "timeouts", "config"],
-    &["values", "recent"],
+    &["error", "clock", "entropy", "timeouts"],
+    &["config", "values", "recent"],
     &["access"],
     &["crypto", "store"],
     &["app"],
@@ -23,8 +22,7 @@ const FLOORS: &[&[&str]] = &[
     &["main", "lib"],
 ];
 
-/// Paths that are closed although their floor is below: the edges reach the store and the cryptography through actions,
-/// and permission is asked for with `cx.may(...)`.
+/// Closed although below: the edges go through actions, and permission is asked for with `cx.may(...)`.
 const CLOSED: &[(&str, &[&str])] = &[
     ("graphql", &["store", "crypto", "config", "access::permissions", "clock"]),
     ("http", &["store", "crypto", "config", "access::permissions", "clock"]),

@@ -19,6 +19,7 @@ use crate::error::{code, limit_exceeded, request_error};
 use crate::hooks::Hooks;
 use crate::inputs::check_variables;
 use crate::normal::NormalForm;
+use crate::omitted;
 use crate::request::PreparedRequest;
 use crate::shape::{failed, propagate_nulls};
 
@@ -108,10 +109,11 @@ impl Extension for RunWithinLimits {
         let registry = &ctx.schema_env.registry;
         check_variables(registry, &operation.definition, variables)?;
         let normal = document.normal(operation, registry, variables);
-        let definition = Positioned::new(normal.definition.clone(), Pos::default());
+        let mut definition = normal.definition.clone();
+        omitted::remove(&mut definition, variables);
         let _ = execution.normal.set(normal);
         Ok(ExecutableDocument {
-            operations: DocumentOperations::Single(definition),
+            operations: DocumentOperations::Single(Positioned::new(definition, Pos::default())),
             fragments: HashMap::new(),
         })
     }

@@ -26,6 +26,7 @@ mod inputs;
 mod lexer;
 mod limits;
 mod normal;
+mod omitted;
 mod request;
 mod shape;
 mod validate;

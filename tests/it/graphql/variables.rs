@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::errors::{errors, started};
 
+#[tokio::test]
 async fn a_missing_variable_of_the_second_mutation_keeps_the_first_from_running() {
     let (server, ada) = started().await;
     let before = server.state().await;
@@ -191,5 +192,32 @@ async fn defaults_of_variables_and_what_they_skip_count() {
     let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part} in {text}"));
     assert!(place("viewer") < place("__typename") && place("__typename") < place("apiKeys"), "{text}");
     assert!(!text.contains("viewScopes") && text.contains("\"totalCount\":1"), "{text}");
+    server.stop().await;
+}
+
+/// A form sends the same document whatever was edited, with the variables that were.
+#[tokio::test]
+async fn what_stands_on_a_variable_that_is_left_out_stays_as_it_is() {
+    let (server, ada) = started().await;
+    let update = "mutation ($id: ID!, $name: String, $end: DateTime, $networks: [Cidr!], $limit: RateLimitQuotaInput) {
+        updateApiKey(input: { id: $id, name: $name, expiresAt: $end, allowedNetworks: $networks, callRateLimit: $limit }) {
+            apiKey { name expiresAt allowedNetworks callRateLimit { requests perSeconds } } userErrors { code } } }";
+    let all = json!({
+        "id": ada.key.id, "name": "ci", "end": "2026-12-24T00:00:00.000Z", "networks": ["127.0.0.0/8"],
+        "limit": { "requests": 5000, "perSeconds": 60 },
+    });
+    let answer = ada.caller.graphql_with(update, all).await;
+    let before = answer.data()["updateApiKey"]["apiKey"].clone();
+    assert_eq!(before["allowedNetworks"], json!(["127.0.0.0/8"]));
+    let answer = ada.caller.graphql_with(update, json!({ "id": ada.key.id, "name": "ci-2" })).await;
+    let mut after = answer.data()["updateApiKey"]["apiKey"].clone();
+    assert_eq!(after["name"].take(), "ci-2");
+    assert_eq!(
+        [&after["expiresAt"], &after["allowedNetworks"], &after["callRateLimit"]],
+        [&before["expiresAt"], &before["allowedNetworks"], &before["callRateLimit"]],
+    );
+    // A null that is sent clears.
+    let cleared = ada.caller.graphql_with(update, json!({ "id": ada.key.id, "end": null })).await;
+    assert_eq!(cleared.data()["updateApiKey"]["apiKey"]["expiresAt"], Value::Null);
     server.stop().await;
 }

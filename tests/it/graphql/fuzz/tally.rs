@@ -133,7 +133,7 @@ impl Tally {
         assert!(self.garbage * 100 >= total * 20, "too little garbage: {seen}");
         assert!(self.garbage_executed * 20 >= self.garbage, "garbage is refused too early: {seen}");
         let counts =
-            [("Query", &self.roots, 40), ("Mutation", &self.roots, 40), ("Mutation", &self.changes, 200)];
+            [("Query", &self.roots, 40), ("Mutation", &self.roots, 50), ("Mutation", &self.changes, 200)];
         for (root, counted, share) in counts {
             let fields = model.fields(root);
             let least = total / share / u64::try_from(fields.len()).unwrap();
