@@ -259,11 +259,11 @@ mod tests {
     use super::*;
     use crate::slots::tests::{Numbered, name};
 
-    type Cache = FactCache<Numbered, &'static str>;
+    type Cache = FactCache<Numbered, u8>;
 
-    fn cache() -> (Cache, Arc<&'static str>) {
+    fn cache() -> (Cache, Arc<u8>) {
         let mut cache = Cache::new(Options { capacity: 100_000, fresh_for: Duration::from_secs(5) });
-        let shared = Arc::new("settings");
+        let shared = Arc::new(1);
         cache.insert_shared(cache.begin_read(), &shared);
         (cache, shared)
     }
@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(invalidate(&mut cache, &Invalidation::Everything), 1);
         cache.insert_shared(before, &old);
         assert!(cache.shared().is_none());
-        let (new, after) = (Arc::new("new settings"), cache.begin_read());
+        let (new, after) = (Arc::new(2), cache.begin_read());
         cache.insert_shared(after, &new);
         cache.insert(before, &old, &fact(1));
         cache.insert(before, &new, &fact(1));
