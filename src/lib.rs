@@ -13,7 +13,6 @@ pub mod entropy;
 pub mod error;
 pub mod graphql;
 pub mod http;
-mod recent;
 pub mod serve;
 pub mod store;
 pub mod timeouts;

@@ -5,8 +5,8 @@ use entity::{ApiId, api};
 
 use crate::access::Action;
 use crate::app::context::Context;
-use crate::app::giving::{check_version, difference};
-use crate::error::{Result, UserError, UserErrorCode};
+use crate::app::edits::{check_version, difference, must_be_free};
+use crate::error::{Result, UserError};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, scopes};
 use crate::values::Name;
@@ -124,17 +124,10 @@ async fn editable(tx: &Tx, id: ApiId) -> Result<api::Model> {
 
 async fn check_identifier(cx: &Context, tx: &Tx, identifier: &str, own: Option<ApiId>) -> Result<()> {
     let apis = scopes::apis(&**tx).await?;
-    let other = apis.iter().find(|api| {
-        let named = if api.built_in { &cx.app.issuer } else { &api.identifier };
-        named == identifier && Some(api.id) != own
-    });
-    match other {
-        Some(other) => {
-            let message = format!("Another API already has the identifier {identifier}.");
-            Err(UserError::new(UserErrorCode::NameTaken, "identifier", message).about(other.id).into())
-        }
-        None => Ok(()),
-    }
+    let mut apis = apis.iter().filter(|api| Some(api.id) != own);
+    let holder = apis.find(|api| scopes::identifier(api, &cx.app.issuer) == identifier).map(|api| api.id);
+    let message = || format!("Another API already has the identifier {identifier}.");
+    Ok(must_be_free("identifier", holder, None, message)?)
 }
 
 fn snapshot(api: &api::Model) -> serde_json::Value {

@@ -7,10 +7,9 @@ use entity::{AccountId, GroupId, RoleId, UserId, group, role};
 
 use crate::access::Action;
 use crate::app::context::Context;
-use crate::app::giving::{
-    administrators_remain, all_there, check_version, difference, may_give, roles_to_have,
-};
-use crate::error::{Result, UserError, UserErrorCode};
+use crate::app::edits::{all_there, check_version, difference, must_be_free};
+use crate::app::giving::{administrators_remain, may_give, roles_to_have};
+use crate::error::{Result, UserError};
 use crate::store::accounts::Owner;
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, accounts, groups};
@@ -174,13 +173,9 @@ async fn existing_users(tx: &Tx, field: &'static str, wanted: &[UserId]) -> Resu
 }
 
 async fn check_name(tx: &Tx, name: &str, own: Option<GroupId>) -> Result<()> {
-    match groups::find_by_name(&**tx, name).await? {
-        Some(other) if Some(other.id) != own => {
-            let message = format!("Another group is already named `{name}`. Choose another name.");
-            Err(UserError::new(UserErrorCode::NameTaken, "name", message).about(other.id).into())
-        }
-        Some(_) | None => Ok(()),
-    }
+    let holder = groups::find_by_name(&**tx, name).await?.map(|group| group.id);
+    let message = || format!("Another group is already named `{name}`. Choose another name.");
+    Ok(must_be_free("name", holder, own, message)?)
 }
 
 fn names(users: &[UserId]) -> serde_json::Value {

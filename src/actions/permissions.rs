@@ -9,7 +9,7 @@ use entity::{AccountId, RoleId, role, scope};
 use crate::access::builtin::KEYS_USE;
 use crate::access::{Action, Scopes};
 use crate::app::context::Context;
-use crate::app::giving::{all_named, all_there};
+use crate::app::edits::{all_named, all_there};
 use crate::error::{Result, UserError, UserErrorCode};
 use crate::store::{accounts, roles, scopes};
 

@@ -7,8 +7,9 @@ use entity::{GlobalId, RoleId, ScopeId, role, scope};
 
 use crate::access::{Action, Scopes};
 use crate::app::context::Context;
-use crate::app::giving::{all_named, check_version, difference, must_hold, scopes_of_roles};
-use crate::error::{Result, UserError, UserErrorCode};
+use crate::app::edits::{all_named, check_version, difference, must_be_free};
+use crate::app::giving::{must_hold, scopes_of_roles};
+use crate::error::{Result, UserError};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, roles, scopes};
 use crate::values::Name;
@@ -144,13 +145,9 @@ async fn editable(tx: &Tx, id: RoleId) -> Result<role::Model> {
 }
 
 async fn check_name(tx: &Tx, name: &str, own: Option<RoleId>) -> Result<()> {
-    match roles::find_by_name(&**tx, name).await? {
-        Some(other) if Some(other.id) != own => {
-            let message = format!("Another role is already named `{name}`. Choose another name.");
-            Err(UserError::new(UserErrorCode::NameTaken, "name", message).about(other.id).into())
-        }
-        Some(_) | None => Ok(()),
-    }
+    let holder = roles::find_by_name(&**tx, name).await?.map(|role| role.id);
+    let message = || format!("Another role is already named `{name}`. Choose another name.");
+    Ok(must_be_free("name", holder, own, message)?)
 }
 
 async fn existing_scopes(tx: &Tx, wanted: &[String]) -> Result<Vec<scope::Model>> {

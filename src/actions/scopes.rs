@@ -8,7 +8,8 @@ use entity::{ApiId, ScopeId, api};
 
 use crate::access::Action;
 use crate::app::context::Context;
-use crate::app::giving::{difference, must_hold};
+use crate::app::edits::{difference, must_be_free};
+use crate::app::giving::must_hold;
 use crate::error::{Result, UserError, UserErrorCode};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Reached, Tx, scopes};
@@ -89,10 +90,8 @@ pub async fn create(cx: &Context, new: NewScope) -> Result<scope::Model> {
         None => return Err(UserError::not_found("apiId", new.api.into()).into()),
     }
     let name = new.name.into_string();
-    if let Some(other) = scopes::find_by_names(&*tx, std::slice::from_ref(&name)).await?.pop() {
-        let message = format!("The scope `{name}` already exists.");
-        return Err(UserError::new(UserErrorCode::NameTaken, "name", message).about(other.id).into());
-    }
+    let holder = scopes::find_by_names(&*tx, std::slice::from_ref(&name)).await?.pop().map(|scope| scope.id);
+    must_be_free("name", holder, None, || format!("The scope `{name}` already exists."))?;
     let scope = scope::Model {
         id: ScopeId(cx.id()),
         api_id: new.api,

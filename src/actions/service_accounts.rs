@@ -6,8 +6,8 @@ use entity::{AccountId, ServiceAccountId, service_account};
 
 use crate::access::Action;
 use crate::app::context::Context;
-use crate::app::giving::{check_version, difference};
-use crate::error::{Result, UserError, UserErrorCode};
+use crate::app::edits::{check_version, difference, must_be_free};
+use crate::error::{Result, UserError};
 use crate::store::accounts::{Owner, ServiceAccountRow};
 use crate::store::page::{ForeignCursor, Page, PageRequest};
 use crate::store::{Tx, accounts, ownership};
@@ -110,13 +110,9 @@ async fn editable(tx: &Tx, id: ServiceAccountId) -> Result<ServiceAccountRow> {
 }
 
 async fn check_name(tx: &Tx, name: &str, own: Option<ServiceAccountId>) -> Result<()> {
-    match accounts::service_account_by_name(&**tx, name).await? {
-        Some(other) if Some(other.id) != own => {
-            let message = format!("Another service account is already named `{name}`. Choose another name.");
-            Err(UserError::new(UserErrorCode::NameTaken, "name", message).about(other.id).into())
-        }
-        Some(_) | None => Ok(()),
-    }
+    let holder = accounts::service_account_by_name(&**tx, name).await?.map(|account| account.id);
+    let message = || format!("Another service account is already named `{name}`. Choose another name.");
+    Ok(must_be_free("name", holder, own, message)?)
 }
 
 fn snapshot(row: &service_account::Model) -> serde_json::Value {

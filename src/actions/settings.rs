@@ -5,7 +5,7 @@ use entity::{GlobalId, ObjectKind, settings};
 
 use crate::access::Action;
 use crate::app::context::Context;
-use crate::app::giving::{check_version, difference};
+use crate::app::edits::{check_version, difference};
 use crate::error::{Result, UserError};
 use crate::store::settings as stored;
 use crate::values::Quota;

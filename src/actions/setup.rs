@@ -8,10 +8,11 @@ use crate::access::Caller;
 use crate::access::builtin::ADMIN_ROLE;
 use crate::app::App;
 use crate::app::context::{Context, Origin};
+use crate::app::edits::must_be_free;
 use crate::app::passwords::judge;
 use crate::crypto::digest::sha256_hex;
 use crate::crypto::secret::{SessionToken, session_token};
-use crate::error::{Error, Result, UserError, UserErrorCode};
+use crate::error::{Error, Result};
 use crate::store::{accounts, roles, sessions};
 use crate::values::{Name, email};
 
@@ -69,10 +70,10 @@ pub async fn first_administrator(
     }
     let role = roles::find_by_name(&*tx, ADMIN_ROLE).await?;
     let role = role.ok_or_else(|| Error::internal("no administrators' role"))?;
-    if let Some(other) = accounts::user_by_email(&*tx, &email).await? {
-        let message = format!("A user with the e-mail address {email} already exists.");
-        return Err(UserError::new(UserErrorCode::NameTaken, "email", message).about(other.id).into());
-    }
+    let holder = accounts::user_by_email(&*tx, &email).await?.map(|user| user.id);
+    must_be_free("email", holder, None, || {
+        format!("A user with the e-mail address {email} already exists.")
+    })?;
     let id = UserId(cx.id());
     let account = accounts::new_account(id.into(), AccountKind::User, cx.caller.actor(), now);
     let row = user::Model {

@@ -10,11 +10,10 @@ use crate::access::Action;
 use crate::access::builtin::{ADMIN_ROLE, MEMBER_ROLE};
 use crate::app::App;
 use crate::app::context::Context;
-use crate::app::giving::{
-    administrators_remain, all_there, check_version, difference, may_become, may_give, roles_to_have,
-};
+use crate::app::edits::{all_there, check_version, difference, must_be_free};
+use crate::app::giving::{administrators_remain, may_become, may_give, roles_to_have};
 use crate::app::passwords::{judge, known_of};
-use crate::error::{Error, Result, UserError, UserErrorCode};
+use crate::error::{Error, Result, UserError};
 use crate::store::accounts::{Owner, UserRow};
 use crate::store::keys::Key;
 use crate::store::page::{ForeignCursor, Page, PageRequest};
@@ -309,23 +308,15 @@ async fn existing_groups(cx: &Context, tx: &Tx, wanted: &[GroupId]) -> Result<()
 }
 
 async fn check_email(tx: &Tx, email: &str, own: Option<UserId>) -> Result<()> {
-    match accounts::user_by_email(&**tx, email).await? {
-        Some(other) if Some(other.id) != own => {
-            let message = format!("A user with the e-mail address {email} already exists.");
-            Err(UserError::new(UserErrorCode::NameTaken, "email", message).about(other.id).into())
-        }
-        Some(_) | None => Ok(()),
-    }
+    let holder = accounts::user_by_email(&**tx, email).await?.map(|user| user.id);
+    Ok(must_be_free("email", holder, own, || {
+        format!("A user with the e-mail address {email} already exists.")
+    })?)
 }
 
 async fn check_handle(tx: &Tx, handle: &str, own: Option<UserId>) -> Result<()> {
-    match accounts::user_by_handle(&**tx, handle).await? {
-        Some(other) if Some(other.id) != own => {
-            let message = format!("A user with the handle {handle} already exists.");
-            Err(UserError::new(UserErrorCode::NameTaken, "handle", message).about(other.id).into())
-        }
-        Some(_) | None => Ok(()),
-    }
+    let holder = accounts::user_by_handle(&**tx, handle).await?.map(|user| user.id);
+    Ok(must_be_free("handle", holder, own, || format!("A user with the handle {handle} already exists."))?)
 }
 
 /// How a user stands in the log: never the password.

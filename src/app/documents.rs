@@ -8,9 +8,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
+use weighted_lru::WeightedLru;
 
 use crate::crypto::digest::sha256_hex;
-use crate::recent::Recent;
 
 /// The bytes of all registered documents together.
 const REGISTERED: usize = 2 * 1024 * 1024;
@@ -57,7 +57,7 @@ pub enum NoDocument {
 pub struct Documents {
     known: HashMap<DocumentId, Arc<str>>,
     only_known: bool,
-    registered: Recent<DocumentId, Arc<str>>,
+    registered: WeightedLru<DocumentId, Arc<str>>,
 }
 
 impl Documents {
@@ -70,7 +70,7 @@ impl Documents {
             })?;
             known.extend(documents);
         }
-        Ok(Self { known, only_known, registered: Recent::new(REGISTERED) })
+        Ok(Self { known, only_known, registered: WeightedLru::new(REGISTERED) })
     }
 
     /// The document of this id. A text that comes along registers the document, once its digest has been compared.

@@ -1,14 +1,13 @@
-//! What actions on who may do what have in common: nobody obtains or gives what they do not hold, and the log tells what
-//! differs.
+//! The rule of giving: nobody obtains or gives what they do not hold, and an administrator remains.
 
 use std::collections::HashMap;
 
 use entity::account::AccountKind;
-use entity::{AccountId, GlobalId, KeyId, RoleId, role, scope};
-use serde_json::{Map, Value};
+use entity::{AccountId, KeyId, RoleId, role};
 
 use crate::access::{Caller, Scopes};
 use crate::app::context::Context;
+use crate::app::edits::all_there;
 use crate::error::{Result, UserError, UserErrorCode};
 use crate::store::keys::Key;
 use crate::store::{Connection, Tx, accounts, keys, roles};
@@ -45,43 +44,6 @@ pub(crate) async fn roles_to_have(
     roles.retain(|role| !had.iter().any(|had| had.id == role.id));
     may_give(cx, tx, &roles, "roleIds").await?;
     Ok(ids)
-}
-
-/// Refuses a change if somebody else was faster than the caller, who has read this version of the object.
-pub(crate) fn check_version(
-    read: Option<i32>,
-    now: i32,
-    what: &str,
-    id: impl Into<GlobalId>,
-) -> Result<(), UserError> {
-    match read {
-        Some(read) if read != now => Err(UserError::conflict(what, id)),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// What was found of the objects with these ids, if that is all of them.
-pub(crate) fn all_there<Id: Copy + PartialEq + Into<GlobalId>, Row>(
-    field: &'static str,
-    wanted: &[Id],
-    found: Vec<Row>,
-    id: impl Fn(&Row) -> Id,
-) -> Result<Vec<Row>, UserError> {
-    match wanted.iter().find(|wanted| !found.iter().any(|row| id(row) == **wanted)) {
-        Some(missing) => Err(UserError::unknown(field, *missing)),
-        None => Ok(found),
-    }
-}
-
-/// What was found of the scopes with these names, if that is all of them.
-pub(crate) fn all_named(wanted: &[String], found: Vec<scope::Model>) -> Result<Vec<scope::Model>, UserError> {
-    match wanted.iter().find(|name| !found.iter().any(|scope| scope.name == **name)) {
-        Some(missing) => {
-            let message = format!("There is no scope `{}`.", missing.escape_debug());
-            Err(UserError::new(UserErrorCode::NotFound, "scopes", message))
-        }
-        None => Ok(found),
-    }
 }
 
 /// Roles are given by whoever holds what they grant; one that grants everything, also in future, by whoever has such a
@@ -209,20 +171,4 @@ pub(crate) async fn administrators_remain(tx: &Tx, before: bool, field: &'static
 async fn scopes_of_user(tx: &Tx, user: AccountId) -> Result<Scopes> {
     let scopes = accounts::scopes_of(&**tx, &[user]).await?;
     Ok(scopes.into_values().flatten().map(|scope| scope.name).collect())
-}
-
-/// Before and after, of what differs.
-pub(crate) fn difference(before: Value, after: Value) -> Value {
-    let (Value::Object(before), Value::Object(after)) = (before, after) else {
-        return Value::Null;
-    };
-    let (mut old, mut new) = (Map::new(), Map::new());
-    for (name, value) in after {
-        let previous = before.get(&name).cloned().unwrap_or(Value::Null);
-        if previous != value {
-            old.insert(name.clone(), previous);
-            new.insert(name, value);
-        }
-    }
-    serde_json::json!({ "before": old, "after": new })
 }

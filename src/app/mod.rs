@@ -3,6 +3,7 @@
 mod bootstrap;
 pub mod context;
 pub mod documents;
+pub(crate) mod edits;
 pub(crate) mod gate;
 pub(crate) mod giving;
 pub mod journal;

@@ -17,11 +17,11 @@ use entity::{ClientId, Timestamp};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation, decode, decode_header};
 use serde::{Deserialize, Serialize};
+use weighted_lru::WeightedLru;
 use zeroize::Zeroizing;
 
 use super::digest::sha256;
 use crate::access::Scopes;
-use crate::recent::Recent;
 
 /// The media type of RFC 9068, section 2.1, as `typ` writes it.
 const TYPE: &str = "at+jwt";
@@ -202,14 +202,14 @@ pub struct KeyRing {
     pub signer: Signer,
     verifiers: Vec<Verifier>,
     /// Tokens that one of these verifiers has accepted, by the digest of their text.
-    verified: Recent<[u8; 32], Arc<Verified>>,
+    verified: WeightedLru<[u8; 32], Arc<Verified>>,
     /// What their scopes were read as.
-    scopes: Recent<String, Scopes>,
+    scopes: WeightedLru<String, Scopes>,
 }
 
 impl KeyRing {
     pub fn new(signer: Signer, verifiers: Vec<Verifier>) -> Self {
-        Self { signer, verifiers, verified: Recent::new(REMEMBERED), scopes: Recent::new(SHARED) }
+        Self { signer, verifiers, verified: WeightedLru::new(REMEMBERED), scopes: WeightedLru::new(SHARED) }
     }
 
     /// The JWK set (RFC 7517, section 5).
@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn the_most_recent_are_remembered_and_the_others_are_checked_again() {
-        let ring = KeyRing { verified: Recent::new(2), ..new_ring() };
+        let ring = KeyRing { verified: WeightedLru::new(2), ..new_ring() };
         let tokens = ["1", "2", "3"].map(|jti| ring.signer.sign(&claims(jti)).unwrap());
         for token in &tokens {
             ring.verify(token, ISSUER, at(1_000)).unwrap();

@@ -17,7 +17,7 @@ pub async fn some_keys(db: &impl ConnectionTrait, owner: AccountId) -> Result<Ve
 }
 
 /// The keys of an owner that are not deleted.
-pub async fn living_keys(db: &impl ConnectionTrait, owner: AccountId) -> Result<Vec<KeyId>> {
+pub async fn existing_keys_of(db: &impl ConnectionTrait, owner: AccountId) -> Result<Vec<KeyId>> {
     let keys = rows::before_permission::<api_key::Entity>()
         .filter(Column::OwnerId.eq(owner))
         .filter(Column::DeletedAt.is_null());

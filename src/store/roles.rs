@@ -111,7 +111,7 @@ pub async fn holders(db: &impl ConnectionTrait, role: RoleId) -> Result<Vec<Glob
     let groups = rows::shared::<group_role::Entity>().filter(group_role::Column::RoleId.eq(role));
     let keys = rows::shared::<key_role::Entity>()
         .filter(key_role::Column::RoleId.eq(role))
-        .filter(key_role::Column::KeyId.in_subquery(living_keys()));
+        .filter(key_role::Column::KeyId.in_subquery(existing_keys()));
     let mut holders: Vec<GlobalId> =
         users.limit(SOME).all(db).await?.into_iter().map(|row| row.user_id.into()).collect();
     holders.extend(groups.limit(SOME).all(db).await?.into_iter().map(|row| GlobalId::from(row.group_id)));
@@ -121,7 +121,7 @@ pub async fn holders(db: &impl ConnectionTrait, role: RoleId) -> Result<Vec<Glob
 }
 
 /// The keys that are not deleted.
-pub(super) fn living_keys() -> SelectStatement {
+pub(super) fn existing_keys() -> SelectStatement {
     use entity::api_key::{Column, Entity};
     Query::select().column(Column::Id).from(Entity).and_where(Column::DeletedAt.is_null()).take()
 }

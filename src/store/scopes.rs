@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::page::{self, ForeignCursor, Page, PageRequest, Sort};
-use super::roles::{SOME, contains, living_keys};
+use super::roles::{SOME, contains, existing_keys};
 use super::{Reached, rows};
 use crate::access::Reach;
 use crate::error::Result;
@@ -147,7 +147,7 @@ pub async fn holders(db: &impl ConnectionTrait, scope: ScopeId) -> Result<Vec<Gl
     let roles = rows::shared::<role_scope::Entity>().filter(role_scope::Column::ScopeId.eq(scope));
     let keys = rows::shared::<key_scope::Entity>()
         .filter(key_scope::Column::ScopeId.eq(scope))
-        .filter(key_scope::Column::KeyId.in_subquery(living_keys()));
+        .filter(key_scope::Column::KeyId.in_subquery(existing_keys()));
     let mut holders: Vec<GlobalId> =
         roles.limit(SOME).all(db).await?.into_iter().map(|row| row.role_id.into()).collect();
     holders.extend(keys.limit(SOME).all(db).await?.into_iter().map(|row| GlobalId::from(row.key_id)));

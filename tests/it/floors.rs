@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The floors from the bottom up. A path may name its own folder and what lies on the floors below.
 const FLOORS: &[&[&str]] = &[
     &["error", "clock", "entropy", "timeouts"],
-    &["config", "values", "recent"],
+    &["config", "values"],
     &["access"],
     &["crypto", "store"],
     &["app"],

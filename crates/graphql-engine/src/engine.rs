@@ -6,9 +6,9 @@ use async_graphql::{
     ObjectType, SDLExportOptions, Schema, SchemaBuilder, ServerError, SubscriptionType, ValidationMode, Value,
 };
 use serde::Serialize;
+use weighted_lru::WeightedLru;
 
 use crate::batches::BatchQueue;
-use crate::cache::DocumentCache;
 use crate::document::Document;
 use crate::error::{code, code_of};
 use crate::execution::{Execution, RunWithinLimits};
@@ -26,7 +26,8 @@ pub struct Engine<Q, M, S> {
     /// Executes operations in normal form, whose document is known to be valid.
     executes: Schema<Q, M, S>,
     limits: Limits,
-    documents: DocumentCache,
+    /// By their text, which is also their weight.
+    documents: WeightedLru<Arc<str>, Arc<Document>>,
     sdl: String,
 }
 
@@ -74,7 +75,7 @@ where
             .validation_mode(ValidationMode::Fast)
             .finish();
         let sdl = validates.sdl_with_options(SDLExportOptions::new().include_specified_by());
-        Self { validates, executes, limits, documents: DocumentCache::new(limits.cached_bytes), sdl }
+        Self { validates, executes, limits, documents: WeightedLru::new(limits.cached_bytes), sdl }
     }
 
     /// The schema as text, in the order of its definition.
@@ -133,11 +134,11 @@ where
 
     /// Parses a document, unless it is in the cache.
     fn parse(&self, text: &Arc<str>) -> Result<Arc<Document>, ServerError> {
-        if let Some(document) = self.documents.get(text) {
+        if let Some(document) = self.documents.get(&**text) {
             return Ok(document);
         }
         let document = Arc::new(Document::parse(text, &self.limits)?);
-        self.documents.insert(Arc::clone(text), Arc::clone(&document));
+        self.documents.put(Arc::clone(text), Arc::clone(&document), text.len());
         Ok(document)
     }
 

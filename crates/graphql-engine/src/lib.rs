@@ -6,7 +6,7 @@
 //! A request passes these steps, and the first that fails ends it without `data`:
 //!
 //! 1. `lexer` counts tokens and brackets in the text, before the recursive parser sees it.
-//! 2. `document` parses it, `breadth` counts what it selects. The result is kept in `cache`.
+//! 2. `document` parses it, `breadth` counts what it selects. The result is cached.
 //! 3. [`Hooks::admit`] may refuse the operation.
 //! 4. `validate` and `inputs` validate the document and the values of its variables; a valid document stays valid.
 //! 5. `normal` writes the operation in normal form. Depth and cost are those of this form; [`Hooks::charge`] may refuse.
@@ -16,7 +16,6 @@
 
 mod batches;
 mod breadth;
-mod cache;
 mod document;
 mod engine;
 mod error;

@@ -29,7 +29,7 @@ pub use selection::{Rest, Selection};
 pub use update::{KeyChanges, update};
 pub use verbs::{Verbs, verbs};
 
-use crate::app::giving::difference;
+use crate::app::edits::difference;
 
 /// The keys that a change of many did reach, why it did not reach others, and what is left for the next call.
 #[derive(Debug)]

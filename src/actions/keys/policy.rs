@@ -95,19 +95,19 @@ pub(super) async fn room_for_one_more(
 ) -> Result<()> {
     let Some(most) = settings.max_keys_per_owner else { return Ok(()) };
     accounts::lock(&**tx, owner).await?;
-    let living = ownership::living_keys(&**tx, owner).await?;
-    if living.len() < usize::try_from(most).unwrap_or(usize::MAX) {
+    let existing = ownership::existing_keys_of(&**tx, owner).await?;
+    if existing.len() < usize::try_from(most).unwrap_or(usize::MAX) {
         return Ok(());
     }
     let message = match most {
         1 => "This owner already has an API key, and the settings allow one. Regenerate its secret, or \
             delete it."
             .to_owned(),
-        most => format!("This owner already has {} API keys, and the settings allow {most}.", living.len()),
+        most => format!("This owner already has {} API keys, and the settings allow {most}.", existing.len()),
     };
     let mut error = UserError::new(UserErrorCode::KeyAlreadyExists, "ownerId", message);
     if let Ok(reach) = cx.may(Action::ViewKeys)
-        && let Some(visible) = keys::find_many(&**tx, &reach, &living).await?.first()
+        && let Some(visible) = keys::find_many(&**tx, &reach, &existing).await?.first()
     {
         error = error.about(visible.id);
     }
